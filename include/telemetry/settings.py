@@ -1,0 +1,129 @@
+"""``include/settings.yaml``: what the local stack and Terraform both read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from telemetry.documents import load_document
+from telemetry.paths import SETTINGS
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Names(_Part):
+    """The names of a stream's AWS resources."""
+
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+
+    def queue(self, stream: str) -> str:
+        return f"{self.prefix}-{_dashed(stream)}-etl-data-queue"
+
+    def dead_letter_queue(self, stream: str) -> str:
+        return f"{self.prefix}-{_dashed(stream)}-etl-data-dlq"
+
+    def delivery_stream(self, stream: str) -> str:
+        return f"{self.prefix}-{_dashed(stream)}-raw-lake"
+
+    def topic_rule(self, stream: str) -> str:
+        """Topic rules take no dashes (AWS IoT API reference, CreateTopicRule)."""
+        return f"{self.prefix.replace('-', '_')}_{stream}"
+
+
+def _dashed(stream: str) -> str:
+    return stream.replace("_", "-")
+
+
+class Firehose(_Part):
+    """The buffer's bounds as Firehose takes them (API reference, BufferingHints)."""
+
+    buffer_seconds: Annotated[int, Field(ge=0, le=900)]
+    buffer_megabytes: Annotated[int, Field(ge=1, le=128)]
+    compression: Literal["GZIP"]
+
+
+class Queue(_Part):
+    """SQS's settings (API reference, SetQueueAttributes)."""
+
+    visibility_timeout_seconds: Annotated[int, Field(ge=0, le=43200)]
+    retention_seconds: Annotated[int, Field(ge=60, le=1209600)]
+    max_receive_count: Annotated[int, Field(ge=1, le=1000)]
+
+
+class Function(_Part):
+    """A Lambda function's settings (API reference, CreateFunction)."""
+
+    name: str
+    memory_megabytes: Annotated[int, Field(ge=128, le=10240)]
+    timeout_seconds: Annotated[int, Field(ge=1, le=900)]
+
+
+class Functions(_Part):
+    """One for each folder of ``include/functions``."""
+
+    device_simulator: Function
+    data_extraction: Function
+    data_transformation: Function
+    data_loading: Function
+    load_recording: Function
+
+
+class Simulator(_Part):
+    """What DeviceSimulatorFunction publishes and when."""
+
+    schedule: str
+    enabled: bool
+    stream: str
+    devices: Positive
+
+
+class Extract(_Part):
+    """Bounds of one drain of the queue."""
+
+    queue_batch_messages: Positive
+    queue_object_messages: Positive
+
+
+class Transform(_Part):
+    """What bounds the memory of DataTransformationFunction and DataLoadingFunction."""
+
+    chunk_rows: Positive
+    record_bytes_max: Positive
+
+
+class Schedules(_Part):
+    """When the DAGs run, in UTC, and how they wait."""
+
+    queue: str
+    hourly: str
+    daily: str
+    partition_grace_seconds: Annotated[int, Field(ge=0)]
+    look_back_hours: Annotated[int, Field(ge=0)]
+
+
+class Settings(_Part):
+    """The whole file."""
+
+    names: Names
+    firehose: Firehose
+    queue: Queue
+    functions: Functions
+    simulator: Simulator
+    extract: Extract
+    transform: Transform
+    schedules: Schedules
+
+
+def load_settings(path: Path = SETTINGS) -> Settings:
+    """Read the settings.
+
+    Raises:
+        TelemetryError: with ``FILE:LINE: FIELD: what is wrong`` for every fault.
+    """
+    return load_document(path, Settings)
