@@ -20,8 +20,8 @@ class Deployment:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Deployment:
-        """Read ``TELEMETRY_RAW_BUCKET``, ``TELEMETRY_PROCESSED_BUCKET``, ``TELEMETRY_DATABASE_SECRET`` and, where there is one,
-        ``TELEMETRY_STATE_MACHINE_ARN``.
+        """Read ``TELEMETRY_RAW_BUCKET``, ``TELEMETRY_PROCESSED_BUCKET``, ``TELEMETRY_DATABASE_SECRET`` and, where there
+        is one, ``TELEMETRY_STATE_MACHINE_ARN``.
 
         Raises:
             TelemetryError: one of the first three is not set.

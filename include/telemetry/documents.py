@@ -17,8 +17,8 @@ def load_document(path: Path, model: type[Model]) -> Model:
     """Read one YAML file as a ``model``.
 
     Raises:
-        TelemetryError: the file is missing, is not YAML, names a field twice, or does not fit the model. The message has a
-            line for each fault: ``FILE:LINE: FIELD: what is wrong``.
+        TelemetryError: the file is missing, is not YAML, names a field twice, or does not fit the model. The message
+            has a line for each fault: ``FILE:LINE: FIELD: what is wrong``.
     """
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)

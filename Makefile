@@ -1,0 +1,52 @@
+# `make help` lists what can be made.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo down test lint format lock
+
+VENV := .venv
+EMULATOR_VENV := .venv-emulator
+TELEMETRY := $(VENV)/bin/telemetry
+UV := $(VENV)/bin/uv
+UV_PIN := $(shell grep '^uv==' requirements/dev.txt)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.ready ## make .venv (the command is then .venv/bin/telemetry) and the emulator's own environment
+
+$(VENV)/.ready: requirements/dev.txt requirements/emulator.txt pyproject.toml
+	@python=$$(scripts/find_python.sh) || exit 1; \
+	echo "Python: $$python"; \
+	"$$python" -m venv --clear $(VENV) && \
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check '$(UV_PIN)' && \
+	$(UV) pip install --quiet --python $(VENV)/bin/python -r requirements/dev.txt && \
+	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --editable . && \
+	$(UV) venv --quiet --clear --python $(VENV)/bin/python $(EMULATOR_VENV) && \
+	$(UV) pip install --quiet --python $(EMULATOR_VENV)/bin/python -r requirements/emulator.txt
+	@touch $@
+
+demo: export TELEMETRY_FIREHOSE_BUFFER_SECONDS := 5
+demo: setup ## run the whole lane on this machine; it stays up until `make down`
+	@$(TELEMETRY) up
+	@$(TELEMETRY) demo
+
+down: ## stop everything that `make demo` or `telemetry up` started
+	@if [ -x $(TELEMETRY) ]; then $(TELEMETRY) down; else echo "Nothing was set up, so nothing runs."; fi
+
+test: setup lint ## unit tests, integration tests on the real stack, one end-to-end run
+	$(VENV)/bin/pytest
+
+lint: setup ## ruff, the formatter and mypy
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: setup ## let ruff mend and format the code
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+# CONSTRAINTS is Airflow's constraints file of MWAA's version and Python (requirements/README.md).
+lock: setup ## pin the requirements again: make lock CONSTRAINTS=FILE
+	@test -f "$(CONSTRAINTS)" || { echo "Name MWAA's constraints file: make lock CONSTRAINTS=FILE"; exit 2; }
+	scripts/lock.sh "$(CONSTRAINTS)"
