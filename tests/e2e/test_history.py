@@ -1,0 +1,85 @@
+"""A day of the past, replayed into the lake and backfilled: every message a reading, every value its own, once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from stack import PROJECT, Stack
+
+REAL = PROJECT.parent / "shared" / "data" / "environment-messages.json"
+DAY = "2020-07-13"
+
+EQUAL = """
+    SELECT count(*)
+    FROM messages
+    JOIN environment_readings AS r
+      ON r.device_id = message ->> 'device_id'
+     AND abs(extract(epoch FROM r.event_time) - (message ->> 'ts')::numeric) <= 0.000001
+     AND r.device_name = message ->> 'device'
+     AND r.temperature = (message #>> '{data,temp}')::double precision
+     AND r.humidity = (message #>> '{data,humidity}')::double precision
+     AND r.co = (message #>> '{data,co}')::double precision
+     AND r.lpg = (message #>> '{data,lpg}')::double precision
+     AND r.smoke = (message #>> '{data,smoke}')::double precision
+     AND r.light = (message #>> '{data,light}')::boolean
+     AND r.motion = (message #>> '{data,motion}')::boolean
+     AND r.extra IS NULL
+    WHERE r.event_time >= '2020-07-13T00:00Z' AND r.event_time < '2020-07-14T00:00Z'
+"""
+
+
+@pytest.fixture(scope="module")
+def messages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real messages where they are beside the project, else as many made up."""
+    if REAL.exists():
+        return REAL
+    made_up = [
+        {
+            "data": {
+                "co": 0.004 + n * 1e-9, "humidity": 50 + n % 97 / 7, "light": n % 2 == 0, "lpg": n / 3e6,
+                "motion": n % 5 == 0, "smoke": n / 7e6, "temp": 20 + n % 89 / 11,
+            },
+            "device_id": f"5e:44:3b:f3:79:{n % 3:02x}",
+            "ts": 1594598735.7727768 + n * 8.5,
+            "device": f"iot-device-{n % 3:02}",
+        }
+        for n in range(9995)
+    ]  # fmt: skip
+    path = tmp_path_factory.mktemp("messages") / "environment-messages.json"
+    path.write_text(json.dumps(made_up))
+    return path
+
+
+def test_a_replayed_day_is_backfilled_whole_and_only_once(stack: Stack, messages: Path) -> None:
+    published = json.loads(messages.read_text())
+
+    def replay_and_backfill() -> None:
+        stack.run("replay", str(messages), "--stream", "environment", "--as-history")
+        stack.run("backfill", "environment", "--from", DAY, "--to", DAY)
+
+    def loads() -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = stack.json("loads", "--stream", "environment")
+        return [row for row in rows if row["kind"] == "daily" and str(row["interval_start"]).startswith(DAY)]
+
+    replay_and_backfill()
+    with psycopg2.connect(**connection(stack)) as database, database.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE messages (message jsonb)")
+        cursor.execute("INSERT INTO messages SELECT jsonb_array_elements(%s::jsonb)", [messages.read_text()])
+        cursor.execute(EQUAL)
+        assert cursor.fetchone() == (len(published),)
+    assert len(loads()) == 1
+
+    replay_and_backfill()
+    again = loads()
+    assert sorted(str(row["status"]) for row in again) == ["empty", "succeeded"]
+    assert sum(int(str(row["loaded"])) for row in again) == len(published)
+
+
+def connection(stack: Stack) -> dict[str, str]:
+    """psycopg2's arguments for the stack's warehouse."""
+    names = {"PGHOST": "host", "PGPORT": "port", "PGDATABASE": "dbname", "PGUSER": "user", "PGPASSWORD": "password"}
+    return {argument: stack.environment[name] for name, argument in names.items()}
