@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-import socket
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from telemetry.errors import TelemetryError
+from telemetry.local.ports import free_port
 from telemetry.paths import INCLUDE
 
 PROJECT = INCLUDE.parent
@@ -31,7 +35,7 @@ class State:
         folder = Path(os.environ.get("TELEMETRY_STATE") or PROJECT / ".telemetry").absolute()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            probe = folder / ".writable"
+            probe = folder / f".writable-{os.getpid()}"
             probe.touch()
             probe.unlink()
         except OSError as error:
@@ -62,26 +66,54 @@ class State:
 
     def write(self, name: str, document: dict[str, Any]) -> None:
         """Remember ``document`` as ``<name>.json``: whole or not at all, for the owner's eyes."""
-        path = self.path(f"{name}.json")
-        scratch = path.with_suffix(".new")
-        scratch.touch(mode=0o600)
-        scratch.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
-        scratch.replace(path)
+        write_private(self.path(f"{name}.json"), json.dumps(document, indent=2, sort_keys=True) + "\n")
+
+    @contextmanager
+    def edit(self, name: str) -> Iterator[dict[str, Any]]:
+        """``<name>.json`` to change in place; written when the block ends, and nobody else writes meanwhile."""
+        with self._lock():
+            document = self.read(name)
+            yield document
+            self.write(name, document)
 
     def port(self, service: str) -> int:
-        """The port of ``service`` on 127.0.0.1: a free one at first, the same one ever after."""
-        ports = self.read("ports")
-        if service not in ports:
-            ports[service] = free_port(taken=set(ports.values()))
-            self.write("ports", ports)
-        return int(ports[service])
+        """The port of ``service`` on 127.0.0.1: a free one at first, the same one until it is forgotten."""
+        with self.edit("ports") as ports:
+            if service not in ports:
+                ports[service] = free_port(taken=set(ports.values()))
+            return int(ports[service])
+
+    def forget_port(self, service: str) -> None:
+        """Let the next ``port`` choose anew."""
+        with self.edit("ports") as ports:
+            ports.pop(service, None)
+
+    def secret(self, name: str, bytes_: int = 24) -> str:
+        """The secret ``name``: random at first, the same ever after, in a file for the owner's eyes (mode 0600)."""
+        path = self.path("secrets", name)
+        with self._lock():
+            if not path.exists():
+                write_private(path, secrets.token_urlsafe(bytes_))
+            return path.read_text()
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Hold back other threads and processes that use this state folder."""
+        with open(self.path(".lock"), "w", opener=_private) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
-def free_port(taken: set[int]) -> int:
-    """A TCP port on 127.0.0.1 that nothing listens on and that is not in ``taken``."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
-            return port
+def write_private(path: Path, text: str) -> None:
+    """Write ``path`` whole or not at all, readable by its owner only."""
+    scratch = path.with_name(f"{path.name}.new")
+    scratch.unlink(missing_ok=True)
+    with open(scratch, "w", opener=_private) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)

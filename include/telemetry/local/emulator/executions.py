@@ -1,0 +1,84 @@
+"""Step Functions executions: names that attach, retries that wait as told, a stop that stops.
+
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region, json_response
+from ministack.services import stepfunctions
+
+from . import seam
+
+
+def install() -> None:
+    """Replace the start of an execution and of a task, the choice of a retrier and the failing of an execution."""
+    for name in ("_executions", "_state_machines", "_map_runs", "_resolve_state_machine_arn", "_ExecutionError"):
+        seam.private(stepfunctions, name)
+    seam.replace(stepfunctions, "_start_execution", _attaching)
+    seam.replace(stepfunctions, "_find_matching_retrier", _waiting_as_told)
+    seam.replace(stepfunctions, "_fail_execution", _unless_stopped)
+    seam.replace(stepfunctions, "_execute_task", _until_stopped)
+
+
+def _attaching(start: Any) -> Any:
+    """The name and the input of a running execution return that execution; ministack refuses every name it knows."""
+
+    def start_or_attach(request: dict[str, Any]) -> Any:
+        machine_arn = stepfunctions._resolve_state_machine_arn(request.get("stateMachineArn", ""))
+        name = request.get("name")
+        if machine_arn is not None and name:
+            machine = stepfunctions._state_machines[machine_arn]["name"]
+            arn = f"arn:aws:states:{get_region()}:{get_account_id()}:execution:{machine}:{name}"
+            known = stepfunctions._executions.get(arn)
+            if known and known["status"] == "RUNNING" and known["input"] == request.get("input", "{}"):
+                return json_response({"executionArn": arn, "startDate": known["startDate"]})
+        return start(request)
+
+    return start_or_attach
+
+
+def _waiting_as_told(find: Any) -> Any:
+    """MaxDelaySeconds and JitterStrategy, which ministack ignores: folded into the interval of the coming retry.
+
+    ministack computes the wait as ``IntervalSeconds * BackoffRate ** retries`` and never waits longer than a minute.
+    """
+
+    def find_retrier(retriers: Any, error: str, counts: dict[int, int]) -> tuple[Any, int]:
+        retrier, index = find(retriers, error, counts)
+        if retrier is None:
+            return retrier, index
+        delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
+        delay = min(delay, retrier.get("MaxDelaySeconds", delay))
+        if retrier.get("JitterStrategy") == "FULL":
+            delay = random.uniform(0, delay)  # noqa: S311
+        return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1.0}, index
+
+    return find_retrier
+
+
+def _unless_stopped(fail: Any) -> Any:
+    """A task that fails after StopExecution does not turn ABORTED into FAILED."""
+
+    def fail_if_running(execution: dict[str, Any], error: str, cause: str) -> None:
+        if execution["status"] == "RUNNING":
+            fail(execution, error, cause)
+
+    return fail_if_running
+
+
+def _until_stopped(execute: Any) -> Any:
+    """After StopExecution the children of a Distributed Map begin no further task; ministack lets them run on."""
+
+    def execute_unless_stopped(state: Any, given: Any, execution: Any, context: Any) -> Any:
+        run = stepfunctions._map_runs.get(execution.get("mapRunArn"))
+        parent = stepfunctions._executions.get(run["executionArn"]) if run else None
+        if parent and parent["status"] == "ABORTED":
+            raise stepfunctions._ExecutionError("States.Aborted", "The execution of the map was stopped")
+        return execute(state, given, execution, context)
+
+    return execute_unless_stopped

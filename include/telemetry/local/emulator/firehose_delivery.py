@@ -1,0 +1,83 @@
+"""How Firehose writes an object: name, prefix, compression, and the error prefix for what no prefix can be found for.
+
+https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html
+https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from ministack.core.responses import new_uuid
+from ministack.services import firehose
+
+from . import seam
+from .objects import put_object
+
+if TYPE_CHECKING:
+    from .firehose import Batch
+
+EXTENSIONS = {"GZIP": ".gz", "UNCOMPRESSED": ""}
+
+_java_time = seam.private(firehose, "_java_time")
+_evaluate_prefix = seam.private(firehose, "_evaluate_prefix")
+_bucket_of = seam.private(firehose, "_s3_bucket_from_arn")
+_DeliveryError = seam.private(firehose, "_DeliveryError")
+
+
+async def deliver(batch: Batch) -> None:
+    """Write the batch as one object, compressed as its destination says.
+
+    Raises:
+        Exception: the object was not written, and the batch has to be delivered again.
+    """
+    config, arrived = batch.config, _local_time(batch)
+    compression = config.get("CompressionFormat", "UNCOMPRESSED")
+    if compression not in EXTENSIONS:
+        raise NotImplementedError(f"CompressionFormat {compression} (the emulator knows GZIP and UNCOMPRESSED)")
+    name = f"{batch.stream}-{batch.version}-{_java_time('yyyy-MM-dd-HH-mm-ss', arrived)}-{new_uuid()}"
+    try:
+        prefix = _evaluate_prefix(config.get("Prefix", ""), arrived)
+    except _DeliveryError as error:
+        key = _error_prefix(config, arrived, error.output_type) + name
+        body = _failures(batch, error)
+    else:
+        key = prefix + name + (config.get("FileExtension") or EXTENSIONS[compression])
+        body = b"".join(batch.records)
+        if compression == "GZIP":
+            body = await asyncio.to_thread(gzip.compress, body)
+    await put_object(batch.account, batch.region, _bucket_of(config["BucketARN"]), key, body)
+
+
+def _local_time(batch: Batch) -> time.struct_time:
+    """When the oldest record arrived, in the destination's time zone: prefix and name take their times from it."""
+    zone = batch.config.get("CustomTimeZone") or "UTC"
+    return datetime.fromtimestamp(batch.arrived, UTC if zone == "UTC" else ZoneInfo(zone)).timetuple()
+
+
+def _error_prefix(config: dict[str, Any], arrived: time.struct_time, error_type: str) -> str:
+    template = config.get("ErrorOutputPrefix")
+    if template:
+        prefix: str = _evaluate_prefix(template, arrived, error_type=error_type)
+        return prefix
+    return f"{error_type}/{_java_time('yyyy/MM/dd/HH/', arrived)}"
+
+
+def _failures(batch: Batch, error: Any) -> bytes:
+    """One line a record: what AWS writes below the error prefix."""
+    common = {
+        "attemptsMade": batch.attempts + 1,
+        "arrivalTimestamp": int(batch.arrived * 1000),
+        "attemptEndingTimestamp": int(time.time() * 1000),
+        "errorCode": error.code or error.output_type,
+        "errorMessage": error.message,
+    }
+    lines = ({**common, "rawData": base64.b64encode(data).decode()} for data in batch.records)
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)

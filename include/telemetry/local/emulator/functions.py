@@ -1,0 +1,62 @@
+"""Lambda errors under their own names.
+
+ministack reports every exception of a handler as ``Runtime.HandlerError``. AWS reports the exception's class, which
+is what Retry and Catch of a state machine match on, and ``Runtime.ExitError`` where the process died.
+
+https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+from . import seam
+
+REPORTED = '"trace": traceback.format_exc()'
+DIED = ("Worker process died", "Worker returned no response")
+
+_last_answer: ContextVar[dict[str, Any]] = ContextVar("_last_answer")
+
+
+def install() -> None:
+    """Make the worker script name the exception's class, and carry the name to the invocation's answer."""
+    script = seam.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
+    if script.count(REPORTED) != 1:
+        seam.refuse("the worker script of ministack's Lambda")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(REPORTED, REPORTED + ', "type": type(e).__name__')
+    seam.replace(lambda_runtime.Worker, "invoke", _remembering)
+    seam.replace(lambda_svc, "_execute_function_warm", _naming_errors)
+
+
+def stop_all() -> None:
+    """End every function that still runs."""
+    lambda_runtime.reset()
+
+
+def _remembering(invoke: Any) -> Any:
+    def remember(worker: Any, *arguments: Any, **options: Any) -> Any:
+        answer = invoke(worker, *arguments, **options)
+        _last_answer.set(answer)
+        return answer
+
+    return remember
+
+
+def _naming_errors(execute: Any) -> Any:
+    def name_errors(*arguments: Any, **options: Any) -> Any:
+        _last_answer.set({})
+        outcome = execute(*arguments, **options)
+        answer, body = _last_answer.get(), outcome.get("body")
+        if outcome.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+            if answer.get("type"):
+                body["errorType"] = answer["type"]
+                body["stackTrace"] = answer["trace"].splitlines(keepends=True)
+            elif answer.get("error") in DIED:
+                body["errorType"] = "Runtime.ExitError"
+        return outcome
+
+    return name_errors

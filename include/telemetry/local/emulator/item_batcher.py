@@ -1,0 +1,99 @@
+"""Distributed Map: ItemBatcher, and the context object of a child execution.
+
+ministack ignores ItemBatcher and gives every item an execution of its own. With it, AWS hands each child execution
+``{"BatchInput": …, "Items": [...]}``. In a child execution ``$$.Execution`` is the child's; what it needs of its
+parent's has to travel in BatchInput.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
+https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ministack.services import stepfunctions
+
+from . import seam
+
+PAYLOAD_LIMIT = 256 * 1024
+READ_BY_THE_BATCHER = ("ItemBatcher", "ItemReader", "ItemSelector", "Parameters")
+
+
+def install() -> None:
+    """Replace the run of a Distributed Map that has an ItemBatcher, and the run of a child's states."""
+    for name in ("_read_map_items", "_resolve_path_or_ctx", "_resolve_params_obj", "_ExecutionError"):
+        seam.private(stepfunctions, name)
+    seam.replace(stepfunctions, "_run_distributed_map", _batching)
+    seam.replace(stepfunctions, "_run_sub_machine", _in_own_context)
+
+
+def _batching(run_map: Any) -> Any:
+    def run(state: Any, raw: Any, effective: Any, processor: Any, execution: Any, context: Any) -> Any:
+        if "ItemBatcher" in state:
+            batches = list(_batches(state, effective, context))
+            state = {key: value for key, value in state.items() if key not in READ_BY_THE_BATCHER}
+            state["ItemsPath"], effective = "$.batches", {"batches": batches}
+        return run_map(state, raw, effective, processor, execution, context)
+
+    return run
+
+
+def _batches(state: Any, effective: Any, context: Any) -> Iterator[dict[str, Any]]:
+    """The inputs of the child executions: as many items in each as both limits allow."""
+    batcher = state["ItemBatcher"]
+    most_items = _limit(batcher, "MaxItemsPerBatch", effective, context)
+    most_bytes = min(_limit(batcher, "MaxInputBytesPerBatch", effective, context) or PAYLOAD_LIMIT, PAYLOAD_LIMIT)
+    frame: dict[str, Any] = {}
+    if "BatchInput" in batcher:
+        frame["BatchInput"] = stepfunctions._resolve_params_obj(batcher["BatchInput"], effective, context)
+    empty = len(json.dumps({**frame, "Items": []}))
+    batch: list[Any] = []
+    size = empty
+    for item in _items(state, effective, context):
+        item_size = len(json.dumps(item)) + 2
+        if empty + item_size > PAYLOAD_LIMIT + 2:
+            raise stepfunctions._ExecutionError("States.DataLimitExceeded", "An item is larger than 256 KiB")
+        if batch and (len(batch) == most_items or size + item_size > most_bytes):
+            yield {**frame, "Items": batch}
+            batch, size = [], empty
+        batch.append(item)
+        size += item_size
+    if batch:
+        yield {**frame, "Items": batch}
+
+
+def _limit(batcher: Any, field: str, effective: Any, context: Any) -> int | None:
+    path = batcher.get(f"{field}Path")
+    value = stepfunctions._resolve_path_or_ctx(path, effective, context) if path else batcher.get(field)
+    return int(value) if value else None
+
+
+def _items(state: Any, effective: Any, context: Any) -> Iterator[Any]:
+    """The map's items as ItemReader or ItemsPath gives them, each shaped by ItemSelector."""
+    if state.get("ItemReader"):
+        items = stepfunctions._read_map_items(state["ItemReader"], effective, context)
+    else:
+        items = stepfunctions._resolve_path_or_ctx(state.get("ItemsPath", "$"), effective, context)
+    selector = state.get("ItemSelector") or state.get("Parameters")
+    for index, value in enumerate(items if isinstance(items, list) else [items]):
+        if selector:
+            of_item = {**context, "Map": {"Item": {"Index": index, "Value": value}}}
+            value = stepfunctions._resolve_params_obj(selector, effective, of_item)
+        yield value
+
+
+def _in_own_context(run_states: Any) -> Any:
+    def run(states: Any, start: Any, given: Any, execution: Any, context: Any) -> Any:
+        if execution.get("mapRunArn"):
+            context["Execution"] = {
+                "Id": execution["executionArn"],
+                "Name": execution["name"],
+                "Input": json.loads(execution["input"]),
+                "StartTime": execution["startDate"],
+            }
+        return run_states(states, start, given, execution, context)
+
+    return run

@@ -1,0 +1,107 @@
+"""Lambda layers unpacked once, and kept as files.
+
+On AWS a layer is in place before a function starts. ministack unpacks every layer anew for every worker it starts, and
+writes it into its state as base64 within JSON: with a layer of 130 MB both take seconds.
+
+https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+from . import seam
+
+SEARCHED = "_LAMBDA_LAYERS_DIRS"
+"""Where ministack's worker script looks for unpacked layers."""
+FILE = "_zip_file"
+
+_unpacking = Lock()
+
+
+def install(folder: Path) -> None:
+    """Unpack layers into the scratch folder, and keep their zips in ``folder``."""
+    if SEARCHED not in seam.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT"):
+        seam.refuse("the worker script of ministack's Lambda")
+    for name in ("_layers", "_resolve_layer_zip"):
+        seam.private(lambda_svc, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    seam.replace(lambda_runtime.Worker, "_spawn", _finding_layers_unpacked)
+    seam.replace(lambda_svc, "get_state", lambda original: _putting_zips_aside(original, folder))
+    seam.replace(lambda_svc, "_restore_state", lambda original: _taking_zips_back(original, folder))
+
+
+def _finding_layers_unpacked(spawn: Any) -> Any:
+    def spawn_with_layers(worker: Any) -> None:
+        config = worker.config
+        layers = [layer if isinstance(layer, str) else layer["Arn"] for layer in config.get("Layers") or []]
+        variables = dict((config.get("Environment") or {}).get("Variables") or {})
+        variables[SEARCHED] = os.pathsep.join(str(_unpacked(arn)) for arn in layers)
+        worker.config = {**config, "Layers": [], "Environment": {"Variables": variables}}
+        try:
+            spawn(worker)
+        finally:
+            worker.config = config
+
+    return spawn_with_layers
+
+
+@cache
+def _unpacked(arn: str) -> Path:
+    """The folder of a layer version's files. What Python compiles of them stays there for the next worker."""
+    content = lambda_svc._resolve_layer_zip(arn)
+    if content is None:
+        raise RuntimeError(f"the layer {arn} has no content")
+    folder = Path(tempfile.gettempdir()) / f"layer-{hashlib.sha256(content).hexdigest()[:16]}"
+    with _unpacking:
+        if not folder.exists():
+            scratch = Path(tempfile.mkdtemp())
+            zipfile.ZipFile(BytesIO(content)).extractall(scratch)
+            scratch.rename(folder)
+    return folder
+
+
+def _versions(layers: Any) -> Iterator[dict[str, Any]]:
+    for layer in layers._data.values():
+        yield from layer["versions"]
+
+
+def _putting_zips_aside(get_state: Any, folder: Path) -> Any:
+    def state_without_zips() -> dict[str, Any]:
+        state: dict[str, Any] = get_state()
+        for version in _versions(state["layers"]):
+            content = version.pop("_zip_data")
+            if content is not None:
+                version[FILE] = hashlib.sha256(content).hexdigest()
+                path = folder / version[FILE]
+                if not path.exists():
+                    path.write_bytes(content)
+        kept = {version.get(FILE) for version in _versions(state["layers"])}
+        for path in folder.iterdir():
+            if path.name not in kept:
+                path.unlink()
+        return state
+
+    return state_without_zips
+
+
+def _taking_zips_back(restore: Any, folder: Path) -> Any:
+    def restore_with_zips(state: dict[str, Any] | None) -> None:
+        for version in _versions(state["layers"]) if state else ():
+            if FILE in version:
+                version["_zip_data"] = (folder / version.pop(FILE)).read_bytes()
+        restore(state)
+
+    return restore_with_zips

@@ -1,0 +1,111 @@
+"""The gateway device, as which this machine publishes: its thing, its certificate, and a policy of what it may do."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telemetry.local.provision.site import Site
+from telemetry.local.state import State, write_private
+
+THING = "telemetry-gateway"
+CLIENT_IDS = "telemetry-*"
+VERSIONS = 5
+"""Versions of a policy that AWS IoT keeps."""
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """The files with which the gateway connects: the authority that the broker is known by, certificate and key."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def of(cls, state: State) -> Certificates:
+        """Where the state folder keeps them."""
+        return cls(*(state.path("certificates", name) for name in ("authority.pem", "gateway.pem", "gateway.key")))
+
+
+def provision_device(site: Site, state: State) -> None:
+    """Thing, policy and an active certificate, whose files are in the state folder, for the owner's eyes."""
+    iot = site.client("iot")
+    if THING not in {thing["thingName"] for thing in iot.list_things()["things"]}:
+        iot.create_thing(thingName=THING)
+        site.changed(f"thing {THING}: created")
+    _provision_policy(site, iot)
+    files = Certificates.of(state)
+    _refresh_authority(site, files.authority)
+    if not _is_known(iot, state, files):
+        _create_certificate(site, iot, state, files)
+
+
+def _provision_policy(site: Site, iot: Any) -> None:
+    wanted = json.dumps(_policy(site))
+    try:
+        found = iot.get_policy(policyName=THING)["policyDocument"]
+    except iot.exceptions.ResourceNotFoundException:
+        iot.create_policy(policyName=THING, policyDocument=wanted)
+        site.changed(f"policy {THING}: created")
+        return
+    if json.loads(found) != json.loads(wanted):
+        versions = iot.list_policy_versions(policyName=THING)["policyVersions"]
+        spare = [version["versionId"] for version in versions if not version["isDefaultVersion"]]
+        if len(versions) >= VERSIONS:
+            iot.delete_policy_version(policyName=THING, policyVersionId=min(spare, key=int))
+        iot.create_policy_version(policyName=THING, policyDocument=wanted, setAsDefault=True)
+        site.changed(f"policy {THING}: changed")
+
+
+def _policy(site: Site) -> dict[str, Any]:
+    """Connect under the gateway's client ids, and publish on the streams' topics: a gateway speaks for many devices."""
+    topics = [site.arn("iot", f"topic/{stream.topic_of('*')}") for stream in site.streams.values()]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "iot:Connect", "Resource": site.arn("iot", f"client/{CLIENT_IDS}")},
+            {"Effect": "Allow", "Action": "iot:Publish", "Resource": topics},
+        ],
+    }
+
+
+def _refresh_authority(site: Site, path: Path) -> None:
+    """The emulator has an authority of its own, and another one when it has lost its state."""
+    with urllib.request.urlopen(f"{site.endpoint}/_ministack/iot/ca.pem", timeout=10) as answer:  # noqa: S310 - loopback
+        authority = answer.read().decode()
+    if not path.exists() or path.read_text() != authority:
+        write_private(path, authority)
+        site.changed("certificate authority: written")
+
+
+def _is_known(iot: Any, state: State, files: Certificates) -> bool:
+    """Whether the certificate in the state folder is one that the emulator takes and that has the policy."""
+    known = state.read("device").get("certificate")
+    if not known or not (files.certificate.exists() and files.key.exists()):
+        return False
+    try:
+        certificate = iot.describe_certificate(certificateId=known)["certificateDescription"]
+    except iot.exceptions.ResourceNotFoundException:
+        return False
+    policies = iot.list_attached_policies(target=certificate["certificateArn"])["policies"]
+    things = iot.list_thing_principals(thingName=THING)["principals"]
+    return (
+        certificate["status"] == "ACTIVE"
+        and certificate["certificatePem"] == files.certificate.read_text()
+        and any(policy["policyName"] == THING for policy in policies)
+        and certificate["certificateArn"] in things
+    )
+
+
+def _create_certificate(site: Site, iot: Any, state: State, files: Certificates) -> None:
+    created = iot.create_keys_and_certificate(setAsActive=True)
+    iot.attach_policy(policyName=THING, target=created["certificateArn"])
+    iot.attach_thing_principal(thingName=THING, principal=created["certificateArn"])
+    write_private(files.certificate, created["certificatePem"])
+    write_private(files.key, created["keyPair"]["PrivateKey"])
+    state.write("device", {"certificate": created["certificateId"]})
+    site.changed(f"certificate of {THING}: created")

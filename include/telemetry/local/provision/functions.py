@@ -1,0 +1,124 @@
+"""The Lambda functions and the dependency layer that they share."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from telemetry.errors import TelemetryError
+from telemetry.local.emulator_service import INTERPRETER
+from telemetry.local.provision.ingest import provision_log_group
+from telemetry.local.provision.site import Site, differs
+from telemetry.packaging.archive import digest
+from telemetry.packaging.functions import function_zip
+from telemetry.settings import Function
+from telemetry.waiting import wait_until
+
+LAYER = "telemetry-dependencies"
+
+
+def emulator_python() -> str:
+    """The Python version of the emulator's environment, on which functions run: ``3.12``.
+
+    Raises:
+        TelemetryError: the environment is missing.
+    """
+    if not INTERPRETER.exists():
+        raise TelemetryError(f"The emulator's environment {INTERPRETER.parents[1]} is missing.", "Run `make setup`.")
+    script = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run([INTERPRETER, "-I", "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def provision_functions(site: Site, layer: Path, python: str) -> None:
+    """Every function of the settings on Python ``python``, with the layer in the file ``layer``.
+
+    Code and configuration are sent only where they differ from what runs.
+    """
+    layer_arn = _provision_layer(site, layer)
+    role = site.role("functions", "lambda.amazonaws.com")
+    for folder in type(site.settings.functions).model_fields:
+        function: Function = getattr(site.settings.functions, folder)
+        provision_log_group(site, f"/aws/lambda/{function.name}")
+        _provision_function(
+            site, function.name, function_zip(folder), _configuration(site, function, role, layer_arn, python)
+        )
+    for name in function_names(site):
+        _wait_until_active(site, name)
+
+
+def function_names(site: Site) -> list[str]:
+    """The names of all functions."""
+    settings = site.settings.functions
+    return [getattr(settings, folder).name for folder in type(settings).model_fields]
+
+
+def _provision_layer(site: Site, layer: Path) -> str:
+    """The ARN of the layer version with the content of ``layer``, which its file's name stands for."""
+    functions = site.client("lambda")
+    for version in functions.list_layer_versions(LayerName=LAYER)["LayerVersions"]:
+        if version["Description"] == layer.stem:
+            return str(version["LayerVersionArn"])
+    place = _upload(site, f"layers/{layer.name}", layer.read_bytes())
+    published = functions.publish_layer_version(LayerName=LAYER, Description=layer.stem, Content=place)
+    site.changed(f"layer {LAYER}: version {published['Version']} published")
+    return str(published["LayerVersionArn"])
+
+
+def _upload(site: Site, key: str, content: bytes) -> dict[str, str]:
+    """Put an artefact; its key names its content, so that it never changes."""
+    site.client("s3").put_object(Bucket=site.artefact_bucket, Key=key, Body=content)
+    return {"S3Bucket": site.artefact_bucket, "S3Key": key}
+
+
+def _configuration(site: Site, function: Function, role: str, layer_arn: str, python: str) -> dict[str, Any]:
+    deployment = site.deployment
+    return {
+        "Runtime": f"python{python}",
+        "Handler": "handler.handler",
+        "Role": role,
+        "MemorySize": function.memory_megabytes,
+        "Timeout": function.timeout_seconds,
+        "Layers": [layer_arn],
+        "Environment": {
+            "Variables": {
+                "TELEMETRY_RAW_BUCKET": deployment.raw_bucket,
+                "TELEMETRY_PROCESSED_BUCKET": deployment.processed_bucket,
+                "TELEMETRY_DATABASE_SECRET": deployment.database_secret,
+            }
+        },
+    }
+
+
+def _provision_function(site: Site, name: str, code: bytes, wanted: dict[str, Any]) -> None:
+    functions = site.client("lambda")
+    try:
+        found = functions.get_function_configuration(FunctionName=name)
+    except functions.exceptions.ResourceNotFoundException:
+        functions.create_function(FunctionName=name, Code=_upload_code(site, name, code), **wanted)
+        site.changed(f"function {name}: created")
+        return
+    found["Layers"] = [layer["Arn"] for layer in found.get("Layers", [])]
+    if differs(found, wanted):
+        functions.update_function_configuration(FunctionName=name, **wanted)
+        site.changed(f"function {name}: configuration changed")
+    if found["CodeSha256"] != base64.b64encode(hashlib.sha256(code).digest()).decode():
+        _wait_until_active(site, name)
+        functions.update_function_code(FunctionName=name, **_upload_code(site, name, code))
+        site.changed(f"function {name}: code changed")
+
+
+def _upload_code(site: Site, name: str, code: bytes) -> dict[str, str]:
+    return _upload(site, f"functions/{name}-{digest(code)}.zip", code)
+
+
+def _wait_until_active(site: Site, name: str) -> None:
+    functions = site.client("lambda")
+    wait_until(
+        lambda: functions.get_function_configuration(FunctionName=name)["State"] == "Active",
+        what=f"{name} to be active",
+        timeout=30,
+        interval=0.05,
+    )

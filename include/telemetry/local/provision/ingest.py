@@ -1,0 +1,135 @@
+"""From the topic to both lanes: each stream's delivery stream and topic rule."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from telemetry.contracts.model import Stream
+from telemetry.errors import TelemetryError
+from telemetry.lake.partitions import RULE_ERRORS, firehose_error_prefix, firehose_prefix
+from telemetry.local.provision.queues import queue_url
+from telemetry.local.provision.site import Site, differs
+
+BUFFER_SECONDS = "TELEMETRY_FIREHOSE_BUFFER_SECONDS"
+LOG_STREAM = "S3Delivery"
+
+
+def provision_delivery_streams(site: Site) -> None:
+    """Firehose into the raw bucket, by hour of arrival, gzipped."""
+    role = site.role("firehose", "firehose.amazonaws.com")
+    for stream in site.streams:
+        name = site.settings.names.delivery_stream(stream)
+        provision_log_group(site, f"/aws/firehose/{name}", LOG_STREAM)
+        _provision_delivery_stream(site, name, _destination(site, stream, role))
+
+
+def provision_rules(site: Site) -> None:
+    """A topic rule for each stream that hands every message to both lanes, and what fails to the raw bucket."""
+    iot, role = site.client("iot"), site.role("topic-rules", "iot.amazonaws.com")
+    existing = {rule["ruleName"] for rule in iot.list_topic_rules()["rules"]}
+    for contract in site.streams.values():
+        name, wanted = site.settings.names.topic_rule(contract.stream), _rule(site, contract, role)
+        if name not in existing:
+            iot.create_topic_rule(ruleName=name, topicRulePayload=wanted)
+            site.changed(f"topic rule {name}: created")
+        elif differs(iot.get_topic_rule(ruleName=name)["rule"], wanted):
+            iot.replace_topic_rule(ruleName=name, topicRulePayload=wanted)
+            site.changed(f"topic rule {name}: changed")
+    first = site.settings.names.topic_rule("")
+    for name in sorted(existing - {site.settings.names.topic_rule(stream) for stream in site.streams}):
+        if name.startswith(first):
+            stream = name.removeprefix(first)
+            site.progress(f"stream {stream} has no contract any more: its rule, queue and objects are left alone")
+
+
+def provision_log_group(site: Site, group: str, stream: str = "") -> None:
+    """A log group, with a log stream in it where one is named."""
+    logs = site.client("logs")
+    found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    if not any(known["logGroupName"] == group for known in found):
+        logs.create_log_group(logGroupName=group)
+        if stream:
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        site.changed(f"log group {group}: created")
+
+
+def _provision_delivery_stream(site: Site, name: str, wanted: dict[str, Any]) -> None:
+    firehose = site.client("firehose")
+    try:
+        found = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+    except firehose.exceptions.ResourceNotFoundException:
+        firehose.create_delivery_stream(
+            DeliveryStreamName=name, DeliveryStreamType="DirectPut", ExtendedS3DestinationConfiguration=wanted
+        )
+        site.changed(f"delivery stream {name}: created")
+        return
+    destination = found["Destinations"][0]
+    if differs(destination["ExtendedS3DestinationDescription"], wanted):
+        firehose.update_destination(
+            DeliveryStreamName=name,
+            CurrentDeliveryStreamVersionId=found["VersionId"],
+            DestinationId=destination["DestinationId"],
+            ExtendedS3DestinationUpdate=wanted,
+        )
+        site.changed(f"delivery stream {name}: changed")
+
+
+def _destination(site: Site, stream: str, role: str) -> dict[str, Any]:
+    settings, name = site.settings.firehose, site.settings.names.delivery_stream(stream)
+    return {
+        "RoleARN": role,
+        "BucketARN": f"arn:aws:s3:::{site.deployment.raw_bucket}",
+        "Prefix": firehose_prefix(stream),
+        "ErrorOutputPrefix": firehose_error_prefix(stream),
+        "BufferingHints": {
+            "IntervalInSeconds": _buffer_seconds(settings.buffer_seconds),
+            "SizeInMBs": settings.buffer_megabytes,
+        },
+        "CompressionFormat": settings.compression,
+        "CloudWatchLoggingOptions": {
+            "Enabled": True,
+            "LogGroupName": f"/aws/firehose/{name}",
+            "LogStreamName": LOG_STREAM,
+        },
+    }
+
+
+def _buffer_seconds(setting: int) -> int:
+    """The setting, or what the environment asks for: a demonstration does not want to wait a minute."""
+    text = os.environ.get(BUFFER_SECONDS) or str(setting)
+    if not text.isdecimal() or int(text) > 900:
+        raise TelemetryError(f"{BUFFER_SECONDS} is {text!r}: Firehose buffers for 0 to 900 whole seconds.")
+    return int(text)
+
+
+def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:
+    names = site.settings.names
+    return {
+        "sql": stream.rule_sql,
+        "awsIotSqlVersion": "2016-03-23",
+        "ruleDisabled": False,
+        "actions": [
+            {
+                "firehose": {
+                    "roleArn": role,
+                    "deliveryStreamName": names.delivery_stream(stream.stream),
+                    "separator": "\n",
+                }
+            },
+            {
+                "sqs": {
+                    "roleArn": role,
+                    "queueUrl": queue_url(site, names.queue(stream.stream)),
+                    "useBase64": False,
+                }
+            },
+        ],
+        "errorAction": {
+            "s3": {
+                "roleArn": role,
+                "bucketName": site.deployment.raw_bucket,
+                "key": f"{RULE_ERRORS}/{stream.stream}/${{timestamp()}}-${{newuuid()}}.json",
+            }
+        },
+    }

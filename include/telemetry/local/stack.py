@@ -1,0 +1,189 @@
+"""The whole local stack: up, down, reset, status, and the environment in which everything else finds it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from types import MappingProxyType
+
+from telemetry.contracts.load import load_streams
+from telemetry.errors import TelemetryError
+from telemetry.local.airflow import Airflow
+from telemetry.local.emulator_service import Emulator
+from telemetry.local.ports import LOOPBACK
+from telemetry.local.postgres import Login, Postgres
+from telemetry.local.provision import provision
+from telemetry.local.provision.device import Certificates
+from telemetry.local.provision.functions import emulator_python
+from telemetry.local.provision.site import ACCESS_KEY, REGION, Site
+from telemetry.local.state import State
+from telemetry.packaging.layer import Target, layer_zip
+from telemetry.settings import load_settings
+from telemetry.warehouse.migrate import migrate
+
+Progress = Callable[[str], None]
+
+LOCK = "stack.lock"
+
+
+def up(progress: Progress = lambda _: None) -> dict[str, str]:
+    """Start what does not run, provision what is missing; return the environment when everything is healthy.
+
+    Harmless where all of it runs. A second ``up``, ``down`` or ``reset`` waits until the first is done.
+
+    Raises:
+        TelemetryError: the settings or a contract are faulty, or a service or the provisioning failed. What was started
+            by then stays up; the next ``up`` goes on from there.
+    """
+    settings, streams = load_settings(), load_streams()
+    with _exclusively(progress) as state, ThreadPoolExecutor() as pool:
+        site = Site(Emulator(state, REGION).url, settings, streams, progress)
+        postgres, emulator, airflow = _services(state, _cloud_environment(site))
+        warehouse = pool.submit(_start_warehouse, postgres, airflow, site, progress)
+        cloud = pool.submit(_start_cloud, emulator, site, state, postgres.login(), progress)
+        scheduler = pool.submit(_start_scheduler, airflow, warehouse, cloud, progress)
+        _all_or_first_error([warehouse, cloud, scheduler])
+        return _environment(state, site)
+
+
+def down(progress: Progress = lambda _: None) -> None:
+    """Stop everything; return when nothing of the stack runs. What is stored stays."""
+    with _exclusively(progress) as state:
+        _stop(state, progress)
+
+
+def reset(progress: Progress = lambda _: None) -> None:
+    """Stop everything and delete all that the stack ever stored: objects, queues, tables, runs, logs, passwords."""
+    with _exclusively(progress) as state:
+        _stop(state, progress)
+        Postgres(state).remove()
+        for name in ("airflow", "certificates", "emulator", "logs", "secrets"):
+            shutil.rmtree(state.folder / name, ignore_errors=True)
+        for document in state.folder.glob("*.json"):
+            document.unlink()
+        progress("everything stored is deleted")
+
+
+def status() -> dict[str, str | None]:
+    """By process: ``None`` where it is healthy, else what is wrong."""
+    with ThreadPoolExecutor() as pool:
+        reports = pool.map(lambda service: service.health(), _services(State.open()))
+        return {process: verdict for report in reports for process, verdict in report.items()}
+
+
+def environment() -> dict[str, str]:
+    """What clients of the stack need: AWS, the deployment's names, PostgreSQL, Airflow, MQTT. Passwords are among it.
+
+    Raises:
+        TelemetryError: the stack was never up.
+    """
+    state = State.open()
+    if not state.read("device"):
+        raise TelemetryError(f"There is no stack in {state.folder} yet.", "Start one with `telemetry up`.")
+    return _environment(state, Site(Emulator(state, REGION).url, load_settings(), {}))
+
+
+def _services(state: State, inside: Mapping[str, str] = MappingProxyType({})) -> tuple[Postgres, Emulator, Airflow]:
+    """The services; to start Airflow takes the environment ``inside`` it."""
+    postgres = Postgres(state)
+    return postgres, Emulator(state, REGION), Airflow(state, postgres.login("airflow"), inside)
+
+
+def _cloud_environment(site: Site) -> dict[str, str]:
+    """How any program finds the emulator and the deployment's names."""
+    return {
+        "AWS_ENDPOINT_URL": site.endpoint,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "TELEMETRY_RAW_BUCKET": site.deployment.raw_bucket,
+        "TELEMETRY_PROCESSED_BUCKET": site.deployment.processed_bucket,
+        "TELEMETRY_DATABASE_SECRET": site.deployment.database_secret,
+        "TELEMETRY_STATE_MACHINE_ARN": site.deployment.state_machine_arn,
+    }
+
+
+def _environment(state: State, site: Site) -> dict[str, str]:
+    postgres, emulator, airflow = _services(state)
+    files = Certificates.of(state)
+    return {
+        **_cloud_environment(site),
+        **postgres.login().environment(),
+        "TELEMETRY_AIRFLOW_URL": airflow.url,
+        "TELEMETRY_AIRFLOW_USER": airflow.user,
+        "TELEMETRY_AIRFLOW_PASSWORD": airflow.password,
+        "TELEMETRY_MQTT_HOST": LOOPBACK,
+        "TELEMETRY_MQTT_PORT": str(emulator.mqtt_port),
+        "TELEMETRY_MQTT_CA": str(files.authority),
+        "TELEMETRY_MQTT_CERTIFICATE": str(files.certificate),
+        "TELEMETRY_MQTT_KEY": str(files.key),
+    }
+
+
+def _start_warehouse(postgres: Postgres, airflow: Airflow, site: Site, progress: Progress) -> None:
+    if any(postgres.health().values()):
+        airflow.stop()  # what lost its database is dying, or will
+    progress("PostgreSQL: starting")
+    postgres.start()
+    connection = postgres.login().connect()
+    try:
+        migrate(connection, site.streams)
+    finally:
+        connection.close()
+    progress("PostgreSQL: up, tables in order")
+
+
+def _start_cloud(emulator: Emulator, site: Site, state: State, warehouse: Login, progress: Progress) -> None:
+    progress("AWS emulator: starting")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        python = emulator_python()
+        layer = pool.submit(layer_zip, Target(python))
+        emulator.start()
+        progress("AWS emulator: up, provisioning")
+        changes = provision(site, state, warehouse, layer.result, python)
+    progress(f"AWS emulator: provisioned, {len(changes)} changes" if changes else "AWS emulator: as it was")
+
+
+def _start_scheduler(airflow: Airflow, warehouse: Future[None], cloud: Future[None], progress: Progress) -> None:
+    """Airflow's metadata live in the warehouse's server. Where another part has failed by then, it is not started."""
+    warehouse.result()
+    if cloud.done():
+        cloud.result()
+    progress("Airflow: starting")
+    airflow.start()
+    progress("Airflow: up")
+
+
+def _all_or_first_error(parts: list[Future[None]]) -> None:
+    wait(parts)
+    for part in parts:
+        part.result()
+
+
+def _stop(state: State, progress: Progress) -> None:
+    """Airflow first: its tasks use the others."""
+    postgres, emulator, airflow = _services(state)
+    progress("Airflow: stopping")
+    airflow.stop()
+    progress("PostgreSQL and AWS emulator: stopping")
+    with ThreadPoolExecutor() as pool:
+        _all_or_first_error([pool.submit(postgres.stop), pool.submit(emulator.stop)])
+    progress("nothing runs")
+
+
+@contextmanager
+def _exclusively(progress: Progress) -> Iterator[State]:
+    """The state folder, with no other command at work on the stack."""
+    state = State.open()
+    with open(state.path(LOCK), "w", opener=lambda path, flags: os.open(path, flags, mode=0o600)) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("another command is at work on the stack: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield state

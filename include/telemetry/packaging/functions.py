@@ -1,0 +1,29 @@
+"""The deployment packages of the Lambda functions."""
+
+from __future__ import annotations
+
+from telemetry.errors import TelemetryError
+from telemetry.packaging.archive import archive, folder
+from telemetry.paths import FUNCTIONS, INCLUDE, MIGRATIONS, SETTINGS, STREAMS
+
+LEFT_OUT = ("telemetry/local/", "telemetry/cli/", "telemetry/packaging/")
+"""What only a machine with a checkout needs."""
+
+
+def function_zip(name: str) -> bytes:
+    """The package of the function in ``include/functions/<name>``: its handler, the core package, the data beside it.
+
+    Raises:
+        TelemetryError: there is no such function.
+    """
+    place = FUNCTIONS / name
+    if not (place / "handler.py").is_file():
+        raise TelemetryError(f"There is no function {name!r}: {place / 'handler.py'} is missing.")
+    core = folder(INCLUDE / "telemetry", "telemetry/")
+    return archive(
+        {path: content for path, content in core.items() if not path.startswith(LEFT_OUT)}
+        | folder(place)
+        | folder(STREAMS, f"{STREAMS.name}/")
+        | folder(MIGRATIONS, f"{MIGRATIONS.name}/")
+        | {SETTINGS.name: SETTINGS.read_bytes()}
+    )

@@ -1,0 +1,295 @@
+"""The local PostgreSQL: real, private, durable, back after any death."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from telemetry.errors import TelemetryError
+from telemetry.local import postgres_place
+from telemetry.local.postgres import Postgres
+from telemetry.local.processes import PROCESSES, is_alive
+from telemetry.local.state import State
+from telemetry.waiting import wait_until
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@contextmanager
+def state_folder() -> Iterator[State]:
+    """A state folder where every user could get to, if its mode let them (pytest's own are below a private one)."""
+    folder = Path(tempfile.mkdtemp(prefix="telemetry-test-"))
+    try:
+        yield State(folder)
+    finally:
+        postgres_place.remove(State(folder))
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def shared_state() -> Iterator[State]:
+    with state_folder() as state:
+        yield state
+
+
+@pytest.fixture(scope="module")
+def shared(shared_state: State) -> Iterator[Postgres]:
+    """A server for all tests that leave it as it was; each starts it, as the one before may have stopped it."""
+    postgres = Postgres(shared_state)
+    yield postgres
+    postgres.stop()
+
+
+@pytest.fixture
+def state() -> Iterator[State]:
+    with state_folder() as state:
+        yield state
+
+
+@pytest.fixture
+def postgres(state: State) -> Iterator[Postgres]:
+    """A server that has never run."""
+    postgres = Postgres(state)
+    yield postgres
+    postgres.stop()
+
+
+def server(state: State) -> psutil.Process:
+    return psutil.Process(state.read(PROCESSES)["postgres"]["pid"])
+
+
+def query(postgres: Postgres, text: str, database: str = "telemetry") -> list[tuple[object, ...]]:
+    session = postgres.login(database).connect()
+    try:
+        with session, session.cursor() as cursor:
+            cursor.execute(text)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        session.close()
+
+
+def test_both_databases_are_there_each_for_its_owner_alone(shared: Postgres) -> None:
+    shared.start()
+    assert shared.health() == {"postgres": None}
+    for database in ("telemetry", "airflow"):
+        assert query(shared, "SELECT current_user, current_database()", database) == [(database, database)]
+        assert query(shared, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", database) == [(False,)]
+    login = shared.login("airflow")
+    with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+        psycopg2.connect(host=login.host, port=login.port, user="airflow", password=login.password, dbname="telemetry")
+
+
+def test_a_wrong_password_is_refused(shared: Postgres) -> None:
+    shared.start()
+    login = shared.login()
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        psycopg2.connect(host=login.host, port=login.port, user="telemetry", password="wrong", dbname="telemetry")
+
+
+def test_what_was_committed_is_on_the_disk_and_text_is_utf8(shared: Postgres) -> None:
+    shared.start()
+    for name, value in {
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "full_page_writes": "on",
+        "server_encoding": "UTF8",
+        "TimeZone": "UTC",
+        "password_encryption": "scram-sha-256",
+    }.items():
+        assert query(shared, f"SHOW {name}") == [(value,)]
+    assert query(shared, "SELECT datlocale FROM pg_database WHERE datname = current_database()") == [("C.UTF-8",)]
+
+
+def test_it_listens_on_loopback_only_and_tells_no_password(shared: Postgres, shared_state: State) -> None:
+    shared.start()
+    process = server(shared_state)
+    assert {(c.laddr.ip, c.laddr.port) for c in process.net_connections("inet") if c.status == "LISTEN"} == {
+        ("127.0.0.1", shared.login().port)
+    }
+    assert not [c for c in process.net_connections("unix") if c.laddr]
+    family = [process, *process.children(recursive=True)]
+    told = [str(member.cmdline()) + str(member.environ()) for member in family] + [repr(shared.login())]
+    for name in ("postgres-telemetry", "postgres-airflow", "postgres-superuser"):
+        assert stat.S_IMODE((shared_state.folder / "secrets" / name).stat().st_mode) == 0o600
+        assert not any(shared_state.secret(name) in text for text in told)
+
+
+def test_starting_twice_changes_nothing(shared: Postgres, shared_state: State) -> None:
+    shared.start()
+    process = server(shared_state)
+    Postgres(shared_state).start()
+    assert server(shared_state) == process
+
+
+def test_nothing_of_it_runs_after_stop_and_data_stay(shared: Postgres, shared_state: State) -> None:
+    shared.start()
+    query(shared, "CREATE TABLE stopped AS SELECT 42 AS answer")
+    family = [server(shared_state), *server(shared_state).children(recursive=True)]
+    shared.stop()
+    assert not any(is_alive(process) for process in family)
+    assert shared.health() == {"postgres": "not running"}
+    shared.start()
+    assert query(shared, "SELECT answer FROM stopped") == [(42,)]
+
+
+def test_a_killed_server_comes_back_with_all_that_was_committed(shared: Postgres, shared_state: State) -> None:
+    shared.start()
+    query(shared, "CREATE TABLE killed AS SELECT 42 AS answer")
+    busy = shared.login().connect()
+    busy.cursor().execute("SELECT pg_backend_pid()")
+    server(shared_state).kill()
+    wait_until(lambda: shared.health()["postgres"], what="the kill", timeout=10, interval=0.01)
+    Postgres(shared_state).start()
+    assert query(shared, "SELECT answer FROM killed") == [(42,)]
+    busy.close()
+
+
+def test_a_lock_that_names_a_strangers_process_does_not_stop_the_start(shared: Postgres, shared_state: State) -> None:
+    shared.start()
+    data = postgres_place.server_folder(shared_state) / "data"
+    lock = (data / "postmaster.pid").read_text().splitlines()
+    shared.stop()
+    (data / "postmaster.pid").write_text("\n".join(["1", *lock[1:]]) + "\n")
+    shared.start()
+    assert shared.health() == {"postgres": None}
+
+
+def test_a_server_that_is_not_remembered_is_told_and_left_alone(shared: Postgres, shared_state: State) -> None:
+    shared.start()
+    remembered = shared_state.read(PROCESSES)
+    ports = shared_state.read("ports")
+    pid = remembered["postgres"]["pid"]
+    shared_state.write(PROCESSES, {})
+    shared_state.forget_port("postgres")
+    try:
+        with pytest.raises(TelemetryError, match=f"runs on .* already, as process {pid}") as caught:
+            Postgres(shared_state).start()
+        assert f"kill -INT {pid}" in caught.value.hint
+    finally:
+        shared_state.write(PROCESSES, remembered)
+        shared_state.write("ports", ports)
+    assert shared.health() == {"postgres": None}
+
+
+def test_a_taken_port_is_told_and_the_next_start_works(postgres: Postgres, state: State) -> None:
+    port = state.port("postgres")
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(TelemetryError, match=rf"Port {port} .* is taken by .*\(process {os.getpid()}\)"):
+            postgres.start()
+        postgres.start()
+    assert postgres.login().port != port
+
+
+def test_a_lost_password_is_told(postgres: Postgres, state: State) -> None:
+    postgres.start()
+    postgres.stop()
+    (state.folder / "secrets" / "postgres-superuser").unlink()
+    with pytest.raises(TelemetryError, match="does not take the password") as caught:
+        postgres.start()
+    assert "telemetry reset" in caught.value.hint
+
+
+def test_an_interrupted_initialisation_is_done_again(postgres: Postgres, state: State) -> None:
+    place = postgres_place.prepare(state)
+    (place.folder / "data.new").mkdir()
+    (place.folder / "data.new" / "PG_VERSION").write_text("18\n")
+    postgres.start()
+    assert postgres.health() == {"postgres": None}
+
+
+@as_root
+def test_root_runs_it_as_an_unprivileged_user_who_gets_to_nothing_else(shared: Postgres, shared_state: State) -> None:
+    shared.start()
+    assert server(shared_state).username() in postgres_place.UNPRIVILEGED
+    assert stat.S_IMODE(shared_state.folder.stat().st_mode) == 0o710
+    assert stat.S_IMODE((shared_state.folder / "secrets").stat().st_mode) == 0o700
+    assert (shared_state.folder / "postgres" / "data").is_dir()
+
+
+@as_root
+def test_out_of_that_users_reach_it_gets_a_folder_of_its_own_until_it_is_removed(state: State) -> None:
+    private = State(state.folder / "home" / "state")
+    private.folder.mkdir(parents=True)
+    private.folder.parent.chmod(0o700)
+    postgres = Postgres(private)
+    try:
+        postgres.start()
+        home = postgres_place.server_folder(private).parent
+        assert home.parent == Path("/var/tmp")
+        query(postgres, "CREATE TABLE kept AS SELECT 42 AS answer")
+        postgres.stop()
+        postgres.start()
+        assert query(postgres, "SELECT answer FROM kept") == [(42,)]
+    finally:
+        postgres.stop()
+        postgres.remove()
+    assert not home.exists()
+    assert stat.S_IMODE(private.folder.stat().st_mode) == 0o755
+
+
+@as_root
+def test_binaries_out_of_that_users_reach_are_copied(
+    state: State, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = postgres_place._installed_binaries().parents[1]
+    shutil.copytree(package, tmp_path / package.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    shutil.copytree(libraries, tmp_path / libraries.name, symlinks=True)
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(postgres_place, "_installed_binaries", lambda: tmp_path / package.name / "pginstall" / "bin")
+    postgres = Postgres(state)
+    try:
+        postgres.start()
+        assert Path(server(state).exe()).is_relative_to(state.folder)
+        assert postgres.health() == {"postgres": None}
+    finally:
+        postgres.stop()
+
+
+@as_root
+def test_a_normal_user_runs_it_as_themselves(state: State) -> None:
+    nobody = pwd.getpwnam("nobody")
+    os.chown(state.folder, nobody.pw_uid, nobody.pw_gid)
+
+    def cycle() -> None:
+        postgres = Postgres(state)
+        postgres.start()
+        try:
+            assert server(state).username() == "nobody"
+            assert postgres.health() == {"postgres": None}
+            server(state).kill()
+            wait_until(lambda: postgres.health()["postgres"], what="the kill", timeout=10, interval=0.01)
+            postgres.start()
+        finally:
+            postgres.stop()
+
+    in_a_process_of("nobody", cycle)
+    assert stat.S_IMODE(state.folder.stat().st_mode) == 0o700
+
+
+def in_a_process_of(user: str, action: Callable[[], None]) -> None:
+    """Run ``action`` in a forked process of ``user``; this interpreter may itself be out of that user's reach."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            account = pwd.getpwnam(user)
+            os.setgroups([])
+            os.setgid(account.pw_gid)
+            os.setuid(account.pw_uid)
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
