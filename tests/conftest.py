@@ -17,4 +17,4 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         started.up()
         yield started
     finally:
-        started.run("down")
+        started.run("reset", "--yes")

@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg2
+from psycopg2.extensions import connection
+
+from telemetry.airflow_api import AirflowApi
+
 PROJECT = Path(__file__).parents[1]
 COPIED = ["dags", "include", "plugins", "requirements", "pyproject.toml"]
 LINKED = [".venv", ".venv-emulator", "build"]
@@ -62,6 +67,22 @@ class Stack:
         exports = self.run("env").stdout.splitlines()
         words = [shlex.split(line) for line in exports if line.startswith("export ")]
         self.environment = dict(word[1].split("=", 1) for word in words)
+
+    def warehouse(self) -> connection:
+        """A connection to the stack's warehouse, as analysts have it."""
+        names = {"PGHOST": "host", "PGPORT": "port", "PGDATABASE": "dbname", "PGUSER": "user", "PGPASSWORD": "password"}
+        return psycopg2.connect(**{argument: self.environment[name] for name, argument in names.items()})  # type: ignore[call-overload, no-any-return]
+
+    @property
+    def airflow_api(self) -> AirflowApi:
+        """Airflow's REST API, logged in."""
+        url, user, password = (self.environment[f"TELEMETRY_AIRFLOW_{name}"] for name in ("URL", "USER", "PASSWORD"))
+        return AirflowApi.login(url, user, password)
+
+    def pids(self) -> dict[str, int]:
+        """The process id of every service."""
+        remembered = json.loads((self.folder / ".telemetry" / "processes.json").read_text())
+        return {name: process["pid"] for name, process in remembered.items()}
 
     def process_environment(self) -> dict[str, str]:
         """This process's environment, with the copy's code and state and none of AWS's settings."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from stack import PROJECT, Stack
@@ -66,7 +65,7 @@ def test_a_replayed_day_is_backfilled_whole_and_only_once(stack: Stack, messages
         return [row for row in rows if row["kind"] == "daily" and str(row["interval_start"]).startswith(DAY)]
 
     replay_and_backfill()
-    with psycopg2.connect(**connection(stack)) as database, database.cursor() as cursor:
+    with stack.warehouse() as database, database.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE messages (message jsonb)")
         cursor.execute("INSERT INTO messages SELECT jsonb_array_elements(%s::jsonb)", [messages.read_text()])
         cursor.execute(EQUAL)
@@ -77,9 +76,3 @@ def test_a_replayed_day_is_backfilled_whole_and_only_once(stack: Stack, messages
     again = loads()
     assert sorted(str(row["status"]) for row in again) == ["empty", "succeeded"]
     assert sum(int(str(row["loaded"])) for row in again) == len(published)
-
-
-def connection(stack: Stack) -> dict[str, str]:
-    """psycopg2's arguments for the stack's warehouse."""
-    names = {"PGHOST": "host", "PGPORT": "port", "PGDATABASE": "dbname", "PGUSER": "user", "PGPASSWORD": "password"}
-    return {argument: stack.environment[name] for name, argument in names.items()}

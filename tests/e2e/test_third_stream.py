@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import psycopg2
-
 from stack import Stack
-from test_history import connection
 
 CONTRACT = """
 stream: vibration
@@ -36,7 +33,7 @@ def test_a_stream_is_one_file(stack: Stack, tmp_path: Path) -> None:
     stack.run("replay", str(file), "--stream", "vibration", "--as-history")
     stack.run("backfill", "vibration", "--from", "2023-11-14", "--to", "2023-11-14")
 
-    with psycopg2.connect(**connection(stack)) as database, database.cursor() as cursor:
+    with stack.warehouse() as database, database.cursor() as cursor:
         cursor.execute("SELECT device_id, rms, samples, extra FROM vibration_readings ORDER BY samples")
         assert cursor.fetchall() == [(f"P{n % 4}", n / 8, n, {"firmware": "1.2"}) for n in range(200)]
     assert stack.json("status")["streams"]["vibration"]["readings"] == 200

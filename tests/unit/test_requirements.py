@@ -29,7 +29,9 @@ def pins(text: str, python: str) -> dict[str, str]:
 @pytest.mark.parametrize("lock", ["lambda", "dev"])
 def test_pins_equal_those_of_mwaa_where_the_two_meet(lock: str) -> None:
     if not MWAA.exists():
-        pytest.skip("MWAA's constraints are not beside the project; put them at ../shared/mwaa (requirements/README.md)")
+        pytest.skip(
+            "MWAA's constraints are not beside the project; put them at ../shared/mwaa (requirements/README.md)"
+        )
     theirs = pins(MWAA.read_text(), "3.12")
     ours = pins((PROJECT / "requirements" / f"{lock}.txt").read_text(), "3.12")
     meet = ours.keys() & theirs.keys()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 PATH = r"^[^.]+(\.[^.]+)*$"
-RESERVED = frozenset({"device_id", "event_time", "reading_id", "extra", "load_id", "line"})
+RESERVED = frozenset({"device_id", "event_time", "reading_id", "extra", "load_id", "line", "item", "message_id"})
 
 
 class FieldType(StrEnum):
@@ -101,6 +101,9 @@ class Stream(_Part):
         twice = sorted({place for place in places if places.count(place) > 1})
         if twice:
             raise ValueError(f"fields: {', '.join(twice)}: two fields read the same path")
+        within = sorted(inner for inner in places for outer in places if inner.startswith(f"{outer}."))
+        if within:
+            raise ValueError(f"fields: {', '.join(within)}: another field reads the value that this path goes through")
         return self
 
     @property

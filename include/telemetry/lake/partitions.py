@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 
 HOUR = timedelta(hours=1)
 RAW = "raw-data"
@@ -20,6 +21,13 @@ HIVE_HOUR = "year=%Y/month=%m/day=%d/hour=%H"
 # The same in Firehose's words. `yyyy` is the year; `YYYY` would be the week's, which differs around New Year.
 FIREHOSE_HOUR = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}"
 _IN_KEY = re.compile(r"/year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d)/")
+
+
+class Lane(StrEnum):
+    """The two ways that every message goes."""
+
+    lake = "lake"
+    queue = "queue"
 
 
 @dataclass(frozen=True, order=True)

@@ -22,7 +22,7 @@ from telemetry.local.provision.functions import emulator_python
 from telemetry.local.provision.site import ACCESS_KEY, REGION, Site
 from telemetry.local.state import State
 from telemetry.packaging.layer import Target, layer_zip
-from telemetry.settings import load_settings
+from telemetry.settings import BUFFER_SECONDS, load_settings
 from telemetry.warehouse.migrate import migrate
 
 Progress = Callable[[str], None]
@@ -42,7 +42,7 @@ def up(progress: Progress = lambda _: None) -> dict[str, str]:
     settings, streams = load_settings(), load_streams()
     with _exclusively(progress) as state, ThreadPoolExecutor() as pool:
         site = Site(Emulator(state, REGION).url, settings, streams, progress)
-        postgres, emulator, airflow = _services(state, _cloud_environment(site))
+        postgres, emulator, airflow = _services(state, _airflow_environment(site))
         warehouse = pool.submit(_start_warehouse, postgres, airflow, site, progress)
         cloud = pool.submit(_start_cloud, emulator, site, state, postgres.login(), progress)
         scheduler = pool.submit(_start_scheduler, airflow, warehouse, cloud, progress)
@@ -108,6 +108,11 @@ def _cloud_environment(site: Site) -> dict[str, str]:
     }
 
 
+def _airflow_environment(site: Site) -> dict[str, str]:
+    """DAGs read the settings themselves; what was overridden for Firehose holds for their waiting too."""
+    return {**_cloud_environment(site), BUFFER_SECONDS: str(site.settings.firehose.buffer_seconds)}
+
+
 def _environment(state: State, site: Site) -> dict[str, str]:
     postgres, emulator, airflow = _services(state)
     files = Certificates.of(state)
@@ -126,8 +131,8 @@ def _environment(state: State, site: Site) -> dict[str, str]:
 
 
 def _start_warehouse(postgres: Postgres, airflow: Airflow, site: Site, progress: Progress) -> None:
-    if any(postgres.health().values()):
-        airflow.stop()  # what lost its database is dying, or will
+    if postgres.health() == {postgres.name: "not running"}:
+        airflow.stop()  # what is left of one whose database was killed dies sooner or later, and not when it suits
     progress("PostgreSQL: starting")
     postgres.start()
     connection = postgres.login().connect()

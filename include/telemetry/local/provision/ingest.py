@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from telemetry.contracts.model import Stream
-from telemetry.errors import TelemetryError
 from telemetry.lake.partitions import RULE_ERRORS, firehose_error_prefix, firehose_prefix
 from telemetry.local.provision.queues import queue_url
 from telemetry.local.provision.site import Site, differs
 
-BUFFER_SECONDS = "TELEMETRY_FIREHOSE_BUFFER_SECONDS"
 LOG_STREAM = "S3Delivery"
 
 
@@ -83,7 +80,7 @@ def _destination(site: Site, stream: str, role: str) -> dict[str, Any]:
         "Prefix": firehose_prefix(stream),
         "ErrorOutputPrefix": firehose_error_prefix(stream),
         "BufferingHints": {
-            "IntervalInSeconds": _buffer_seconds(settings.buffer_seconds),
+            "IntervalInSeconds": settings.buffer_seconds,
             "SizeInMBs": settings.buffer_megabytes,
         },
         "CompressionFormat": settings.compression,
@@ -93,14 +90,6 @@ def _destination(site: Site, stream: str, role: str) -> dict[str, Any]:
             "LogStreamName": LOG_STREAM,
         },
     }
-
-
-def _buffer_seconds(setting: int) -> int:
-    """The setting, or what the environment asks for: a demonstration does not want to wait a minute."""
-    text = os.environ.get(BUFFER_SECONDS) or str(setting)
-    if not text.isdecimal() or int(text) > 900:
-        raise TelemetryError(f"{BUFFER_SECONDS} is {text!r}: Firehose buffers for 0 to 900 whole seconds.")
-    return int(text)
 
 
 def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""One DAG a stream: whatever of a day the ledger lacks, of both lanes; the unit of backfill."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from telemetry.contracts.load import load_streams
+from telemetry.settings import load_settings
+from telemetry_airflow.operators import EtlOperator, RecordLoadOperator
+from telemetry_airflow.policy import stream_dag
+
+DOC = """
+Loads whatever of a day of `{stream}` (topic `{topic}`) is in S3 and not in the ledger, of both lanes, in one execution:
+late objects, hours and drains that failed, history that was seeded. The unit of backfill.
+
+1. **run_etl** runs the state machine once, under a name that a retry attaches to.
+2. **record_load** puts the load on the record, however it ended, and fails the run when the load failed.
+
+**When it fails**: the log of `record_load` says why. Put that right, then *clear the run*, or backfill the day again:
+it is loaded as another generation, and only what the ledger lacks is taken. Objects that were loaded before the failure
+stay loaded.
+
+By hand: *Trigger*, with `partition` such as `2020-07-13`. Many days: `telemetry backfill {stream} --from DAY --to DAY`.
+"""
+
+settings = load_settings()
+
+for stream in load_streams().values():
+    with stream_dag(
+        stream, "daily", schedule=settings.schedules.daily, max_active_runs=3, timeout=timedelta(hours=12), doc=DOC
+    ):
+        run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="daily", longest_wait=timedelta(hours=10))
+        record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="daily")
+        run_etl >> record_load

@@ -1,0 +1,44 @@
+"""One DAG a stream: the lake lane's hour partition into PostgreSQL, soon after the hour."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from telemetry.contracts.load import load_streams
+from telemetry.settings import load_settings
+from telemetry_airflow.operators import EtlOperator, RecordLoadOperator
+from telemetry_airflow.policy import stream_dag
+from telemetry_airflow.sensors import PartitionSensor
+
+DOC = """
+Loads the hour of `{stream}` (topic `{topic}`) that has just ended from the raw lake, and late objects of the hours
+before.
+
+1. **sense** waits until Firehose has delivered the hour; a quiet hour skips the ETL.
+2. **run_etl** runs the state machine once, under a name that a retry attaches to.
+3. **record_load** puts the load on the record, however it ended, and fails the run when the load failed.
+
+**When it fails**: the log of `record_load` says why. Put that right, then *clear the run*: it is loaded as another
+generation, and only what the ledger lacks is taken. Nothing is lost meanwhile, and nothing is loaded twice:
+`{stream}_daily` takes whatever an hour left behind. Killing a task stops no execution; stop one in Step Functions, by
+the name that the log gives.
+
+By hand: *Trigger*, with `partition` such as `2020-07-13T05`; an hour that is not over is loaded as far as it has got.
+"""
+
+settings = load_settings()
+schedules = settings.schedules
+
+for stream in load_streams().values():
+    with stream_dag(
+        stream, "hourly", schedule=schedules.hourly, max_active_runs=3, timeout=timedelta(hours=4), doc=DOC
+    ):
+        sense = PartitionSensor(
+            task_id="sense",
+            stream=stream.stream,
+            grace=settings.partition_grace,
+            look_back_hours=schedules.look_back_hours,
+        )
+        run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="hourly", longest_wait=timedelta(hours=3))
+        record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="hourly")
+        sense >> run_etl >> record_load

@@ -1,0 +1,20 @@
+"""DataLoadingFunction: a batch of transformed objects goes into the warehouse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telemetry.aws import client
+from telemetry.contracts.load import find_stream
+from telemetry.deployment import Deployment
+from telemetry.etl.load import Loader
+from telemetry.warehouse.connection import connect
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Load one object after the other, each in a transaction of its own."""
+    deployment = Deployment.from_environment()
+    stream = find_stream(event["stream"])
+    with connect(deployment.database_secret, application_name="DataLoading") as connection:
+        Loader(connection, client("s3"), stream, deployment.processed_bucket, event["load_id"]).load(event["objects"])
+    return {}

@@ -1,0 +1,19 @@
+"""DataTransformationFunction: a batch of raw objects becomes Parquet files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telemetry.aws import client
+from telemetry.contracts.load import find_stream
+from telemetry.deployment import Deployment
+from telemetry.etl.transform import Transformer
+from telemetry.settings import load_settings
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Transform one object after the other; the batch goes on to DataLoadingFunction."""
+    load = event["BatchInput"]
+    bucket = Deployment.from_environment().processed_bucket
+    transformer = Transformer(client("s3"), find_stream(load["stream"]), bucket, load_settings().transform)
+    return {**load, "objects": [transformer.transform(item) for item in event["Items"]]}

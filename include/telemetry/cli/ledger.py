@@ -1,0 +1,62 @@
+"""The ledger and its tables: loads, migrate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
+import typer
+
+from telemetry.cli.arguments import AsJson, Limit, StreamFilter
+from telemetry.cli.deployed import use_deployment
+from telemetry.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from telemetry.warehouse.ledger import Load
+
+COLUMNS = (
+    "load_id", "stream", "kind", "interval_start", "generation", "status",
+    "objects", "rows_read", "loaded", "duplicate", "quarantined", "error",
+)  # fmt: skip
+ERROR_WIDTH = 100
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (loads, migrate):
+        app.command()(command)
+
+
+def loads(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """List the ledger's loads, the newest first."""
+    from telemetry.contracts.load import find_stream
+    from telemetry.warehouse.connection import connect
+    from telemetry.warehouse.ledger import list_loads
+
+    name = find_stream(stream).stream if stream else None
+    with connect(use_deployment().database_secret) as connection:
+        rows = list_loads(connection, stream=name, limit=limit)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    else:
+        print_loads(rows)
+
+
+def print_loads(rows: Iterable[Load]) -> None:
+    """A row a load; of an error its beginning."""
+    short = ({**asdict(row), "error": shorten(row.error or "", ERROR_WIDTH)} for row in rows)
+    print_table("Loads", short, COLUMNS)
+
+
+def migrate() -> None:
+    """Bring the database up to the contracts. A new field is a new column."""
+    from telemetry.contracts.load import load_streams
+    from telemetry.warehouse.connection import connect
+    from telemetry.warehouse.migrate import migrate as bring_up
+
+    streams = load_streams()
+    with connect(use_deployment().database_secret) as connection:
+        done = bring_up(connection, streams)
+    print("\n".join(done) if done else "The database is up to the contracts already.")

@@ -1,0 +1,59 @@
+"""The quarantine: list, show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from telemetry.cli.arguments import AsJson, Limit, StreamFilter
+from telemetry.cli.deployed import use_deployment
+from telemetry.cli.output import print_json, print_table, printable, results
+
+COLUMNS = ("quarantine_id", "stream", "reason", "detail", "line", "item", "raw_bytes", "created_at")
+
+app = typer.Typer(help="Messages that could not become readings.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(
+    stream: StreamFilter = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="This reason only, such as wrong_type.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List quarantined rows, the newest first."""
+    from telemetry.contracts.load import find_stream
+    from telemetry.contracts.reasons import Reason
+    from telemetry.warehouse.connection import connect
+    from telemetry.warehouse.quarantine import list_rows
+
+    name = find_stream(stream).stream if stream else None
+    if reason and reason not in set(Reason):
+        raise typer.BadParameter(f"{reason!r} is no reason. Reasons: {', '.join(Reason)}.")
+    with connect(use_deployment().database_secret) as connection:
+        rows = [asdict(row) for row in list_rows(connection, stream=name, reason=reason, limit=limit)]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("Quarantine", rows, COLUMNS)
+
+
+@app.command()
+def show(
+    number: Annotated[int, typer.Argument(metavar="ID", help="As `telemetry quarantine list` shows it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show one row and its raw bytes; what is no printable text is escaped."""
+    from telemetry.warehouse.connection import connect
+    from telemetry.warehouse.quarantine import find_row
+
+    with connect(use_deployment().database_secret) as connection:
+        row, raw = find_row(connection, number)
+    if as_json:
+        print_json({**asdict(row), "raw": raw})
+        return
+    for name, value in asdict(row).items():
+        results.print(f"{name:>14}  {printable(str(value))}", markup=False, soft_wrap=True)
+    results.print(f"\n{printable(raw.decode('utf-8', 'backslashreplace'))}", markup=False, soft_wrap=True)

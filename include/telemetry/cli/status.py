@@ -1,0 +1,87 @@
+"""How things are: services, queues, and what became of every message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from telemetry.cli.arguments import AsJson
+from telemetry.cli.deployed import is_local, use_deployment
+from telemetry.cli.output import print_json, print_table
+from telemetry.errors import TelemetryError
+
+if TYPE_CHECKING:
+    from telemetry.accounting import StreamAccount
+
+RECOUNTS = 3
+COUNTS = ("published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(status)
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show services, queues, and what became of every message. Exits 1 where something is wrong."""
+    services = _services()
+    ill = {name: verdict for name, verdict in services.items() if verdict}
+    accounts = {} if {"emulator", "postgres"} & ill.keys() else accounts_now()
+    if as_json:
+        healthy = {name: verdict or "healthy" for name, verdict in services.items()}
+        print_json({"services": healthy, "streams": {name: one.document() for name, one in accounts.items()}})
+    else:
+        print_table(
+            "Services", ({"service": k, "state": v or "healthy"} for k, v in services.items()), ("service", "state")
+        )
+        print_streams(accounts)
+        print_lanes(accounts)
+    if ill:
+        raise TelemetryError(f"Not healthy: {', '.join(ill)}.", "`telemetry up` starts what does not run.")
+    if lost := [name for name, one in accounts.items() if one.unaccounted]:
+        raise TelemetryError(f"Messages are unaccounted for: {', '.join(lost)}.")
+
+
+def accounts_now() -> dict[str, StreamAccount]:
+    """Every stream's account, counted again where it does not add up: a message on its way may be missed."""
+    from telemetry.accounting import account
+    from telemetry.contracts.load import load_streams
+    from telemetry.settings import load_settings
+    from telemetry.warehouse.connection import connect
+
+    deployment = use_deployment()
+    with connect(deployment.database_secret) as connection:
+        for _ in range(RECOUNTS):
+            accounts = account(load_streams().values(), connection, deployment, load_settings().names)
+            if not any(one.unaccounted for one in accounts.values()):
+                break
+    return accounts
+
+
+def _services() -> dict[str, str | None]:
+    """On AWS there are none of ours: services there have their own pages."""
+    if not is_local():
+        return {}
+    from telemetry.local import stack
+
+    return stack.status()
+
+
+def print_streams(accounts: Mapping[str, StreamAccount]) -> None:
+    """A row a stream: its table and its queue."""
+    columns = ("readings", "freshness_seconds", "partitions", "queue_depth", "dlq_depth")
+    rows = ({"stream": name, **one.document()} for name, one in accounts.items())
+    print_table("Streams", rows, ("stream", *columns))
+
+
+def print_lanes(accounts: Mapping[str, StreamAccount]) -> None:
+    """A row a stream and lane: published = loaded + duplicate + quarantined + in flight."""
+    print_table("Messages by stream and lane", _lane_rows(accounts), ("stream", "lane", *COUNTS))
+
+
+def _lane_rows(accounts: Mapping[str, StreamAccount]) -> Iterator[dict[str, Any]]:
+    for name, one in accounts.items():
+        for lane, counts in one.lanes.items():
+            yield {"stream": name, "lane": lane.value, **counts.document()}

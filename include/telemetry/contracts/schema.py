@@ -1,0 +1,71 @@
+"""The contract as columns: of the stream's PostgreSQL table and of its Parquet files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from telemetry.contracts.model import FieldType, Stream
+from telemetry.lake.partitions import Lane
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Column(NamedTuple):
+    """A column: its PostgreSQL type as ``format_type`` prints it, and the Arrow type's alias."""
+
+    name: str
+    sql: str
+    arrow: str
+
+
+TYPES: dict[FieldType, tuple[str, str]] = {
+    FieldType.string: ("text", "string"),
+    FieldType.double: ("double precision", "float64"),
+    FieldType.integer: ("bigint", "int64"),
+    FieldType.boolean: ("boolean", "bool"),
+}
+KEY = (
+    Column("device_id", "text", "string"),
+    Column("event_time", "timestamp with time zone", "timestamp[us, UTC]"),
+    Column("reading_id", "uuid", "string"),
+)
+EXTRA = Column("extra", "jsonb", "string")
+LINE = (Column("line", "bigint", "int64"), Column("item", "integer", "int32"))
+"""Where in its raw object a row stands."""
+MESSAGE_ID = Column("message_id", "text", "string")
+"""SQS's id of the message that brought a row: by it a redelivered message is known."""
+REJECT = (
+    Column("reason", "text", "string"),
+    Column("detail", "text", "string"),
+    Column("raw", "bytea", "binary"),
+)
+
+
+def reading_columns(stream: Stream) -> list[Column]:
+    """The columns of a reading, in order."""
+    fields = [Column(name, *TYPES[field.type]) for name, field in stream.fields.items()]
+    return [*KEY, *fields, EXTRA]
+
+
+def readings_schema(stream: Stream, lane: Lane) -> pa.Schema:
+    """The Parquet file of an object's readings."""
+    return _schema([*reading_columns(stream), *_origin(lane)])
+
+
+def rejects_schema(lane: Lane) -> pa.Schema:
+    """The Parquet file of an object's rejects."""
+    return _schema([*REJECT, *_origin(lane)])
+
+
+def _origin(lane: Lane) -> list[Column]:
+    return [*LINE, MESSAGE_ID] if lane is Lane.queue else [*LINE]
+
+
+def _schema(columns: list[Column]) -> pa.Schema:
+    import pyarrow as pa
+
+    def arrow(alias: str) -> pa.DataType:
+        return pa.timestamp("us", tz="UTC") if alias == "timestamp[us, UTC]" else pa.type_for_alias(alias)
+
+    return pa.schema([(column.name, arrow(column.arrow)) for column in columns])

@@ -1,0 +1,42 @@
+"""What devices send: one message, and values at their places in a payload."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+
+class Message(NamedTuple):
+    """One message as a device publishes it.
+
+    ``moment`` is when it was sent, or is held to have been; ``None`` where the payload does not tell.
+    """
+
+    device_id: str
+    payload: bytes
+    moment: datetime | None
+
+
+def put_at(document: dict[str, Any], path: str, value: object) -> None:
+    """Set the value at a dotted ``path``, making the objects on the way."""
+    *way, name = path.split(".")
+    for step in way:
+        document = document.setdefault(step, {})
+    document[name] = value
+
+
+def value_at(document: object, path: str) -> Any:
+    """The value at a dotted ``path``; ``None`` where there is none."""
+    for step in path.split("."):
+        if not isinstance(document, dict):
+            return None
+        document = document.get(step)
+    return document
+
+
+def remove_at(document: dict[str, Any], path: str) -> None:
+    """Remove the value at a dotted ``path``, which must be there."""
+    *way, name = path.split(".")
+    for step in way:
+        document = document[step]
+    del document[name]

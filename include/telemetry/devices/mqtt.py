@@ -1,0 +1,212 @@
+"""Publishing over MQTT and TLS with a device certificate, at least once (QoS 1)."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from telemetry.errors import TelemetryError
+
+IN_FLIGHT = 200
+"""Messages that wait for their acknowledgement at one time."""
+
+CONNECT_SECONDS = 15.0
+SILENCE_SECONDS = 30.0
+"""How long the broker may acknowledge nothing while messages wait; the client reconnects meanwhile."""
+
+QOS_AT_LEAST_ONCE = 1
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where a device publishes, and the files that prove who both are."""
+
+    host: str
+    port: int
+    authority: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Broker:
+        """Read ``TELEMETRY_MQTT_HOST``, ``_PORT``, ``_CA``, ``_CERTIFICATE`` and ``_KEY``.
+
+        Raises:
+            TelemetryError: one of them is not set, or the port is no number.
+        """
+        try:
+            host, port, authority, certificate, key = (
+                environment[f"TELEMETRY_MQTT_{name}"] for name in ("HOST", "PORT", "CA", "CERTIFICATE", "KEY")
+            )
+            return cls(host, int(port), Path(authority), Path(certificate), Path(key))
+        except KeyError as error:
+            raise TelemetryError(
+                f"{error.args[0]} is not set.", "It names the MQTT broker or a file of the device's certificate."
+            ) from error
+        except ValueError as error:
+            raise TelemetryError("TELEMETRY_MQTT_PORT is not a number.") from error
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Publisher:
+    """One connection to the broker, as a context manager; leaving it in peace waits for every acknowledgement.
+
+    A broken connection is opened again and what was not acknowledged is sent again: the broker may see a message twice.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self.sent = 0
+        self.acknowledged = 0
+        self._broker = broker
+        self._changed = threading.Condition()
+        self._connected = False
+        self._trouble = ""
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id=f"telemetry-{uuid.uuid4().hex[:12]}")
+        self._client.max_inflight_messages_set(IN_FLIGHT)
+        self._client.reconnect_delay_set(min_delay=1, max_delay=5)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_publish = self._on_publish
+
+    def __enter__(self) -> Publisher:
+        """Connect.
+
+        Raises:
+            TelemetryError: the broker cannot be reached, or it or the certificate is refused.
+        """
+        broker = self._broker
+        try:
+            self._client.tls_set(str(broker.authority), str(broker.certificate), str(broker.key))
+        except (OSError, ssl.SSLError) as error:
+            raise TelemetryError(
+                f"The certificate files cannot be used: {error}.",
+                f"They are {broker.authority}, {broker.certificate} and {broker.key}.",
+            ) from error
+        try:
+            self._client.connect(broker.host, broker.port)
+        except ssl.SSLCertVerificationError as error:
+            raise TelemetryError(
+                f"The certificate of the MQTT broker at {broker} cannot be trusted: {error.verify_message}.",
+                f"It has to be signed by {broker.authority}.",
+            ) from error
+        except ssl.SSLError as error:
+            raise self._refused(error.reason or str(error)) from error
+        except OSError as error:
+            raise TelemetryError(
+                f"The MQTT broker at {broker} cannot be reached: {error.strerror or error}.",
+                "Is it running? `telemetry status` tells for the local stack.",
+            ) from error
+        self._client.loop_start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._connected or self._trouble, CONNECT_SECONDS)
+            if not self._connected:
+                trouble = self._trouble or "no answer"
+        if not self._connected:
+            self._stop()
+            raise self._refused(trouble)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self._stop()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send one message; waits while ``IN_FLIGHT`` are not acknowledged.
+
+        Raises:
+            TelemetryError: the broker acknowledged nothing for ``SILENCE_SECONDS``.
+        """
+        self._wait_for_at_most(IN_FLIGHT - 1)
+        self._client.publish(topic, payload, QOS_AT_LEAST_ONCE)
+        self.sent += 1
+
+    def flush(self, on_progress: Callable[[int], None] | None = None) -> None:
+        """Wait until every message is acknowledged.
+
+        Raises:
+            TelemetryError: the broker acknowledged nothing for ``SILENCE_SECONDS``.
+        """
+        self._wait_for_at_most(0, on_progress)
+
+    def _wait_for_at_most(self, waiting: int, on_progress: Callable[[int], None] | None = None) -> None:
+        with self._changed:
+            while self.sent - self.acknowledged > waiting:
+                before = self.acknowledged
+                if not self._changed.wait_for(lambda: self.acknowledged > before, SILENCE_SECONDS):  # noqa: B023 - called at once
+                    missing = self.sent - self.acknowledged
+                    trouble = f" ({self._trouble})" if self._trouble else ""
+                    raise TelemetryError(
+                        f"The MQTT broker at {self._broker} acknowledged nothing for {SILENCE_SECONDS:g} s{trouble}; "
+                        f"{self.acknowledged} messages arrived, {missing} may not have.",
+                        "Is it running, and does the certificate's policy allow publishing on these topics?",
+                    )
+                if on_progress:
+                    on_progress(self.acknowledged)
+
+    def _stop(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _refused(self, reason: str) -> TelemetryError:
+        return TelemetryError(
+            f"The MQTT broker at {self._broker} accepts no connection with {self._broker.certificate}: {reason}.",
+            "The certificate has to be registered and active; `telemetry up` sees to that on the local stack.",
+        )
+
+    # paho calls these in its own thread.
+
+    def _on_connect(self, client: Client, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
+        with self._changed:
+            self._connected = not reason_code.is_failure
+            self._trouble = str(reason_code) if reason_code.is_failure else ""
+            self._changed.notify_all()
+
+    def _on_disconnect(self, client: Client, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
+        with self._changed:
+            self._connected = False
+            self._trouble = f"connection lost: {reason_code}"
+            self._changed.notify_all()
+
+    def _on_publish(self, client: Client, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
+        with self._changed:
+            self.acknowledged += 1
+            self._changed.notify_all()
+
+
+def publish(
+    broker: Broker,
+    messages: Iterable[tuple[str, bytes]],
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> int:
+    """Publish (topic, payload) pairs and return their number, when the broker has acknowledged every one.
+
+    ``on_progress`` is told how many are acknowledged so far.
+
+    Raises:
+        TelemetryError: the broker cannot be reached, refuses the certificate, or falls silent.
+    """
+    with Publisher(broker) as publisher:
+        shown = time.monotonic()
+        for topic, payload in messages:
+            publisher.publish(topic, payload)
+            if on_progress and time.monotonic() - shown > 0.1:
+                shown = time.monotonic()
+                on_progress(publisher.acknowledged)
+        publisher.flush(on_progress)
+    return publisher.sent

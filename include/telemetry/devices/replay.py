@@ -1,0 +1,72 @@
+"""Recorded messages: a JSON array, JSON Lines or CSV file, read record by record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from telemetry.contracts.convert import Convert, time_converter
+from telemetry.contracts.model import Stream
+from telemetry.contracts.reasons import Rejected
+from telemetry.devices.csv_records import csv_records
+from telemetry.devices.json_records import Record, json_array, json_lines
+from telemetry.devices.messages import Message, value_at
+from telemetry.errors import TelemetryError
+
+NO_TOPIC_LEVEL = re.compile(r"[/+#\0\ud800-\udfff]")
+
+
+def replay(path: Path, stream: Stream) -> Iterator[Message]:
+    """The records of a file as messages of ``stream``'s devices, in the file's order, without holding the file whole.
+
+    A ``.csv`` file is CSV, one that begins with ``[`` a JSON array, any other JSON Lines. A JSON record's payload is
+    its own text: no value is changed. A CSV file's header names fields of the contract or dotted paths; its values get
+    the contract's types, an empty cell is no value.
+
+    Raises:
+        TelemetryError: the file cannot be read, is not what it should be, or holds a record that is not an object or
+            names no device: ``FILE:LINE: FIELD: what is wrong``, in an array ``FILE: record N: FIELD: what is wrong``.
+    """
+    is_csv = path.suffix.lower() == ".csv"
+    try:
+        # -sig: programs on Windows begin UTF-8 files with a byte order mark.
+        with path.open(encoding="utf-8-sig", newline="" if is_csv else None) as file:
+            read_time = time_converter(stream.event_time.format)
+            for record in csv_records(path, file, stream) if is_csv else _json(path, file):
+                yield _message(record, stream, read_time)
+    except OSError as error:
+        raise TelemetryError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise TelemetryError(f"{path}: not UTF-8: {error.reason}.", "Save it as UTF-8.") from error
+
+
+def _json(path: Path, file: TextIO) -> Iterator[Record]:
+    first = file.read(1)
+    while first.isspace():
+        first = file.read(1)
+    if not first:
+        raise TelemetryError(f"{path} is empty.")
+    file.seek(0)
+    return json_array(path, file) if first == "[" else json_lines(path, file)
+
+
+def _message(record: Record, stream: Stream, read_time: Convert) -> Message:
+    where, value, text = record
+    if not isinstance(value, dict):
+        raise TelemetryError(f"{where}: not an object, but {text[:40]}.")
+    place = stream.device.path
+    device = value_at(value, place)
+    if device is None or isinstance(device, dict | list | bool) or device == "":
+        raise TelemetryError(
+            f"{where}: {place}: the record names no device.",
+            f"Stream {stream.stream} takes the device from {place!r}, as its contract says.",
+        )
+    if NO_TOPIC_LEVEL.search(str(device)):
+        raise TelemetryError(f"{where}: {place}: {device!r} cannot be part of an MQTT topic.")
+    try:
+        moment = read_time(value_at(value, stream.event_time.path))
+    except Rejected:
+        moment = None
+    return Message(str(device), text.encode(), moment)

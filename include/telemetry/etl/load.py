@@ -1,0 +1,125 @@
+"""From an object's Parquet files to the warehouse: one object, one transaction."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import psycopg2.errors
+import pyarrow.parquet as pq
+
+from telemetry.contracts.model import Stream
+from telemetry.errors import TelemetryError
+from telemetry.etl.manifest import RawObject
+from telemetry.etl.merge import Merge, Redelivery
+from telemetry.lake.partitions import PROCESSED, QUARANTINE, derived_key, hour_of
+from telemetry.warehouse.connection import Connection, Cursor
+from telemetry.warehouse.ledger import loaded_keys
+
+
+class Loader:
+    """Loads the objects of one stream for one load.
+
+    An object's rows and its ledger row commit together or not at all. Loaders of the same object wait for each other at
+    the ledger's key, and all but the first find it loaded; loaders of different objects take every lock in the order of
+    the keys, so that none waits for another in a circle.
+    """
+
+    def __init__(self, connection: Connection, s3: Any, stream: Stream, bucket: str, load_id: int) -> None:
+        self._connection, self._s3, self._stream, self._bucket, self._load_id = connection, s3, stream, bucket, load_id
+
+    def load(self, objects: Iterable[RawObject]) -> None:
+        """Load every object that the ledger lacks. One that fails does not keep the others from being loaded.
+
+        Raises:
+            TelemetryError: an object could not be transformed, or the tables are behind the contract.
+            Exception: the first failure, when all objects have been tried. Loading them again is safe.
+        """
+        first: Exception | None = None
+        for item in self._missing(list(objects)):
+            try:
+                self._load(item)
+            except Exception as error:
+                first = first or error
+                if self._connection.closed:
+                    break
+        if first:
+            raise first
+
+    def _missing(self, objects: list[RawObject]) -> list[RawObject]:
+        loaded = {
+            (bucket, key)
+            for bucket in {item["bucket"] for item in objects}
+            for key in loaded_keys(self._connection, bucket, [i["key"] for i in objects if i["bucket"] == bucket])
+        }
+        return [item for item in objects if (item["bucket"], item["key"]) not in loaded]
+
+    def _load(self, item: RawObject) -> None:
+        if "error" in item:
+            raise TelemetryError(f"s3://{item['bucket']}/{item['key']} could not be read: {item['error']}.")
+        with tempfile.TemporaryDirectory() as folder:
+            readings = self._fetch(PROCESSED, item, Path(folder))
+            expected = int(readings.metadata.metadata[b"rejects"])
+            rejects = self._fetch(QUARANTINE, item, Path(folder)) if expected else None
+            if rejects and rejects.metadata.num_rows != expected:
+                raise RuntimeError(f"{item['key']} is being transformed anew: its two files do not belong together.")
+            try:
+                with self._connection, self._connection.cursor() as cursor:
+                    if self._claim(cursor, item):
+                        self._merge(cursor, item, readings, rejects)
+            except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
+                raise TelemetryError(
+                    f"The warehouse is behind stream {self._stream.stream}'s contract: {error.diag.message_primary}.",
+                    "Run `telemetry migrate`.",
+                ) from error
+
+    def _fetch(self, folder: str, item: RawObject, into: Path) -> pq.ParquetFile:
+        key = derived_key(folder, self._stream.stream, item["lane"], item["key"])
+        path = into / f"{folder}.parquet"
+        with path.open("wb") as file:
+            shutil.copyfileobj(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"], file)
+        return pq.ParquetFile(path)
+
+    def _claim(self, cursor: Cursor, item: RawObject) -> bool:
+        """Take the object's place in the ledger. Waits for a loader that has it; ``False`` when that one commits."""
+        cursor.execute(
+            """INSERT INTO load_objects (bucket, key, stream, lane, partition_start, load_id, etag, bytes,
+                messages, rows_read, loaded, duplicate, quarantined)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING""",
+            (
+                item["bucket"],
+                item["key"],
+                self._stream.stream,
+                item["lane"],
+                hour_of(item["key"]),
+                self._load_id,
+                item["etag"],
+                item["bytes"],
+            ),
+        )
+        return cursor.rowcount == 1
+
+    def _merge(self, cursor: Cursor, item: RawObject, readings: pq.ParquetFile, rejects: pq.ParquetFile | None) -> None:
+        files = [readings, rejects] if rejects else [readings]
+        redelivery = Redelivery.find(cursor, item, files)
+        merge = Merge(cursor, self._stream, item, redelivery)
+        rows, loaded = merge.readings(readings, self._load_id)
+        quarantined, first_error = merge.rejects(rejects) if rejects else (0, None)
+        cursor.execute(
+            """UPDATE load_objects SET messages = %s, redelivered = %s, rows_read = %s, loaded = %s, duplicate = %s,
+                quarantined = %s, first_error = %s WHERE bucket = %s AND key = %s""",
+            (
+                int(readings.metadata.metadata[b"messages"]) - redelivery.number,
+                redelivery.number,
+                rows + quarantined,
+                loaded,
+                rows - loaded,
+                quarantined,
+                first_error,
+                item["bucket"],
+                item["key"],
+            ),
+        )

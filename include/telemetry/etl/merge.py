@@ -1,0 +1,117 @@
+"""Rows from Parquet into tables, by COPY: sorted by the key, and none twice."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+from psycopg2 import sql
+from psycopg2.extras import execute_values
+
+from telemetry.contracts.model import Stream
+from telemetry.contracts.schema import KEY, LINE, MESSAGE_ID, REJECT, reading_columns
+from telemetry.etl.manifest import RawObject
+from telemetry.lake.partitions import Lane
+from telemetry.warehouse.connection import Cursor
+
+UNQUOTED_NULL = pacsv.WriteOptions(include_header=False, quoting_style="needed")
+"""Arrow quotes every text, the empty one too, and no null: just as PostgreSQL's CSV tells the two apart."""
+
+
+@dataclass(frozen=True)
+class Redelivery:
+    """The messages of a queue object that an earlier object has brought already: ``number`` of them; ``new`` are the
+    ids of the others, or ``None`` where all rows are to be taken.
+    """
+
+    number: int = 0
+    new: pa.Array | None = None
+
+    @classmethod
+    def find(cls, cursor: Cursor, item: RawObject, files: list[pq.ParquetFile]) -> Redelivery:
+        """Remember the object's message ids, in their order; those that were remembered before are redelivered."""
+        if item["lane"] != Lane.queue:
+            return cls()
+        found = {id_ for file in files for id_ in file.read([MESSAGE_ID.name])[MESSAGE_ID.name].to_pylist()} - {None}
+        insert = "INSERT INTO queue_messages (message_id, bucket, key) VALUES %s ON CONFLICT DO NOTHING"
+        new = execute_values(
+            cursor,
+            f"{insert} RETURNING message_id",
+            [(message_id, item["bucket"], item["key"]) for message_id in sorted(found)],
+            page_size=1000,
+            fetch=True,
+        )
+        if len(new) == len(found):
+            return cls()
+        return cls(len(found) - len(new), pa.array([row[0] for row in new], pa.string()))
+
+    def leave_out(self, rows: pa.Table) -> pa.Table:
+        """The rows without those of redelivered messages."""
+        if self.new is None:
+            return rows
+        ids = rows[MESSAGE_ID.name]
+        return rows.filter(pc.or_(pc.is_in(ids, self.new), pc.is_null(ids)))
+
+
+@dataclass(frozen=True)
+class Merge:
+    """One object's rows on their way into the tables, within the caller's transaction."""
+
+    cursor: Cursor
+    stream: Stream
+    item: RawObject
+    redelivery: Redelivery
+
+    def readings(self, file: pq.ParquetFile, load_id: int) -> tuple[int, int]:
+        """How many readings there are, and how many of them are stored now: the others are stored already."""
+        names = [column.name for column in reading_columns(self.stream)]
+        columns = sql.SQL(", ").join(map(sql.Identifier, names))
+        table = sql.Identifier(self.stream.table)
+        self.cursor.execute("SET LOCAL work_mem = '64MB'")  # the sort below stays in memory
+        self.cursor.execute(
+            sql.SQL("CREATE TEMPORARY TABLE stage ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+                columns, table
+            )
+        )
+        number = 0
+        for rows in self._row_groups(file):
+            text = io.BytesIO()
+            pacsv.write_csv(rows.select(names), text, UNQUOTED_NULL)
+            text.seek(0)
+            self.cursor.copy_expert("COPY stage FROM STDIN (FORMAT csv)", text)
+            number += rows.num_rows
+        self.cursor.execute(
+            sql.SQL("INSERT INTO {} ({}, load_id) SELECT {}, %s FROM stage ORDER BY {} ON CONFLICT DO NOTHING").format(
+                table, columns, columns, sql.SQL(", ").join(sql.Identifier(column.name) for column in KEY)
+            ),
+            (load_id,),
+        )
+        return number, self.cursor.rowcount
+
+    def rejects(self, file: pq.ParquetFile) -> tuple[int, str | None]:
+        """Put the rejects into quarantine: how many they are, and the first of them in words."""
+        columns = [column.name for column in (*LINE, *REJECT)]
+        number, first = 0, None
+        for rows in self._row_groups(file):
+            text = io.StringIO()
+            writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+            for line, item, reason, detail, raw in zip(*(rows[name].to_pylist() for name in columns), strict=True):
+                first = first or f"line {line}: {reason}: {detail}"
+                origin = (self.stream.stream, self.item["bucket"], self.item["key"])
+                writer.writerow((*origin, line, item, reason, detail, f"\\x{raw.hex()}"))
+            text.seek(0)
+            self.cursor.copy_expert(
+                "COPY quarantine (stream, bucket, key, line, item, reason, detail, raw) FROM STDIN (FORMAT csv)", text
+            )
+            number += rows.num_rows
+        return number, first
+
+    def _row_groups(self, file: pq.ParquetFile) -> Iterator[pa.Table]:
+        for number in range(file.num_row_groups):
+            yield self.redelivery.leave_out(file.read_row_group(number))

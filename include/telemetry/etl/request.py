@@ -1,0 +1,52 @@
+"""What a load is asked to do: the input of an execution, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
+
+from telemetry.errors import TelemetryError
+from telemetry.lake.partitions import Interval
+from telemetry.warehouse.ledger import Kind
+
+
+class Request(BaseModel):
+    """The stream, the kind of load and its interval, and the execution that it is."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    stream: str
+    kind: Kind
+    start: AwareDatetime
+    end: AwareDatetime
+    execution_name: str
+    execution_arn: str
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> Self:
+        if not self.start < self.end:
+            raise ValueError("end is not after start")
+        return self
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.start.astimezone(UTC), self.end.astimezone(UTC))
+
+
+def parse_request(event: Mapping[str, Any]) -> Request:
+    """Check a function's event.
+
+    Raises:
+        TelemetryError: a line for each field that is missing or wrong.
+    """
+    try:
+        return Request.model_validate(dict(event))
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'input'}: {fault['msg']}" for fault in error.errors()]
+        raise TelemetryError(
+            "The execution's input is not a request: " + "; ".join(faults) + ".",
+            'It is {"stream": …, "kind": "hourly", "daily" or "queue", "start": …, "end": …}, times with an offset.',
+        ) from error

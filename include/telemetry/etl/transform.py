@@ -1,0 +1,79 @@
+"""From a raw object to two Parquet files: its readings, and its rows that are none."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from telemetry.contracts.model import Stream
+from telemetry.contracts.schema import KEY, LINE, readings_schema, rejects_schema
+from telemetry.contracts.validate import Reading, compile_contract
+from telemetry.etl.manifest import RawObject
+from telemetry.etl.sheets import Sheet
+from telemetry.lake.lines import Body
+from telemetry.lake.partitions import HOUR, PROCESSED, QUARANTINE, Lane, derived_key, hour_of
+from telemetry.lake.records import Check, read_messages
+from telemetry.settings import Transform
+
+PERMANENT = {"NoSuchKey", "404", "PreconditionFailed", "412", "AccessDenied", "InvalidObjectState"}
+"""Why S3 will not give an object next time either: it is gone, is not the one that was listed, or is kept from us."""
+
+
+class Transformer:
+    """Transforms the objects of one stream. What it writes depends on the object and the contract only."""
+
+    def __init__(self, s3: Any, stream: Stream, bucket: str, limits: Transform) -> None:
+        self._s3, self._stream, self._bucket, self._limits = s3, stream, bucket, limits
+        self._validate = compile_contract(stream)
+
+    def transform(self, item: RawObject) -> RawObject:
+        """Write the Parquet files of one object; returns the reference with its ``rows``, or with its ``error``."""
+        try:
+            raw = self._s3.get_object(Bucket=item["bucket"], Key=item["key"], IfMatch=item["etag"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in PERMANENT:
+                raise
+            return {**item, "error": str(error)}
+        latest = hour_of(item["key"]) + HOUR + timedelta(seconds=self._stream.event_time_ahead_seconds)
+        with tempfile.TemporaryDirectory() as folder:
+            readings, rejects = self._write(
+                raw["Body"], Lane(item["lane"]), partial(self._validate, latest=latest), item["etag"], Path(folder)
+            )
+            if rejects.written:
+                self._upload(rejects, QUARANTINE, item)
+            self._upload(readings, PROCESSED, item)
+        return {**item, "rows": readings.written + rejects.written}
+
+    def _write(self, body: Body, lane: Lane, check: Check, etag: str, folder: Path) -> tuple[Sheet, Sheet]:
+        readings = Sheet(
+            folder / "readings.parquet", readings_schema(self._stream, lane), [column.name for column in KEY]
+        )
+        rejects = Sheet(folder / "rejects.parquet", rejects_schema(lane), [column.name for column in LINE])
+        messages = size = 0
+        for line, message_id, length, rows in read_messages(body, lane, check, self._limits.record_bytes_max):
+            messages += 1
+            size += length
+            for item, (outcome, raw) in enumerate(rows):
+                origin = (line, item) if lane is Lane.lake else (line, item, message_id)
+                if type(outcome) is Reading:
+                    device_id, event_time, reading_id, values, extra = outcome
+                    readings.rows.append((device_id, event_time, reading_id, *values, extra, *origin))
+                else:
+                    rejects.rows.append((*outcome, raw, *origin))
+            if len(readings.rows) + len(rejects.rows) >= self._limits.chunk_rows or size >= self._limits.chunk_bytes:
+                readings.flush()
+                rejects.flush()
+                size = 0
+        rejects.close({"etag": etag})
+        readings.close({"etag": etag, "messages": str(messages), "rejects": str(rejects.written)})
+        return readings, rejects
+
+    def _upload(self, sheet: Sheet, folder: str, item: RawObject) -> None:
+        key = derived_key(folder, self._stream.stream, item["lane"], item["key"])
+        with sheet.path.open("rb") as file:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=file)

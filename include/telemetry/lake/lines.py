@@ -1,0 +1,107 @@
+"""A raw object's lines, whatever is in it, in bounded memory."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from telemetry.contracts.reasons import Reason, Reject, Rejected
+
+if TYPE_CHECKING:
+    from zlib import _Decompress as Decompressor
+
+CHUNK = 64 * 1024
+GZIP = b"\x1f\x8b"
+WITH_HEADER = zlib.MAX_WBITS | 16
+
+
+class Body(Protocol):
+    """An object's bytes as S3 hands them out."""
+
+    def read(self, amount: int, /) -> bytes:
+        """The next bytes, at most ``amount``; none at the end."""
+
+
+class Line(NamedTuple):
+    """One line without its line feed; ``number`` is from 1. Where there is a ``fault``, ``text`` may be a part only."""
+
+    number: int
+    text: bytes
+    fault: Reject | None
+
+
+def read_lines(body: Body, longest: int) -> Iterator[Line]:
+    """Every line that is not empty, of an object that is gzip or plain text.
+
+    Of a line longer than ``longest`` bytes only so many are kept. A gzip stream that is broken gives the lines that can
+    be read and one line more, with that fault and what is left of the last line.
+    """
+    number, held, dropped = 0, b"", 0
+    broken: Reject | None = None
+    chunks = _plain(body)
+    while True:
+        try:
+            chunk = next(chunks, b"")
+        except Rejected as rejected:
+            chunk, broken = b"", rejected.reject
+        if not chunk:
+            break
+        *whole, held = (held + chunk).split(b"\n")
+        for text in whole:
+            number += 1
+            if text:
+                yield _line(number, text, dropped, longest)
+            dropped = 0
+        dropped += max(0, len(held) - longest)
+        held = held[:longest]
+    if broken:
+        yield Line(number + 1, held, broken)
+    elif held:
+        yield _line(number + 1, held, dropped, longest)
+
+
+def _line(number: int, text: bytes, dropped: int, longest: int) -> Line:
+    length = len(text) + dropped
+    if length <= longest:
+        return Line(number, text, None)
+    detail = f"the record has {length} bytes, more than {longest}; the first {longest} are kept here"
+    return Line(number, text[:longest], Reject(Reason.too_large, detail))
+
+
+def _plain(body: Body) -> Iterator[bytes]:
+    """The object's bytes in chunks that are not empty, decompressed where they are gzip."""
+    chunk = body.read(CHUNK)
+    if chunk.startswith(GZIP):
+        yield from filter(None, _inflate(chunk, body))
+        return
+    while chunk:
+        yield chunk
+        chunk = body.read(CHUNK)
+
+
+def _inflate(chunk: bytes, body: Body) -> Iterator[bytes]:
+    member = before = zlib.decompressobj(WITH_HEADER)
+    try:
+        while chunk:
+            before = member.copy()
+            yield member.decompress(chunk, CHUNK)
+            if member.eof:
+                chunk = member.unused_data or body.read(CHUNK)
+                member = zlib.decompressobj(WITH_HEADER) if chunk else member
+            else:
+                chunk = member.unconsumed_tail or body.read(CHUNK)
+        yield member.flush()
+    except zlib.error as error:
+        yield from _salvage(before, chunk)
+        raise Rejected(Reason.corrupt_object, f"the object's gzip stream is damaged: {error}") from None
+    if not member.eof:
+        raise Rejected(Reason.truncated_object, "the object's gzip stream ends early")
+
+
+def _salvage(member: Decompressor, chunk: bytes) -> Iterator[bytes]:
+    """What can be read of a chunk up to the damage: zlib itself gives nothing of a call that meets it."""
+    with suppress(zlib.error):
+        for place in range(len(chunk)):
+            yield member.decompress(chunk[place : place + 1])

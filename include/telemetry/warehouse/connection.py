@@ -1,0 +1,70 @@
+"""Connections to the warehouse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import psycopg2.extensions
+
+from telemetry.aws import client
+from telemetry.errors import TelemetryError
+
+Connection = psycopg2.extensions.connection
+Cursor = psycopg2.extensions.cursor
+
+# The server gives up on a client that has gone, so that a killed loader's locks are free within a minute.
+SESSION = {
+    "timezone": "UTC",
+    "tcp_keepalives_idle": 20,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
+    "idle_in_transaction_session_timeout": 600_000,
+}
+
+
+class DatabaseUnreachableError(TelemetryError):
+    """The warehouse does not answer, or takes no more connections. It may by the next attempt."""
+
+
+@contextmanager
+def connect(
+    secret_id: str, *, application_name: str = "telemetry", statement_timeout_seconds: float = 0
+) -> Iterator[Connection]:
+    """A connection as the secret describes it, closed at the end; what was not committed by then is rolled back.
+
+    The secret is JSON: ``host``, ``port``, ``dbname``, ``username``, ``password`` and, where it is not ``prefer``,
+    ``sslmode``. A statement may take ``statement_timeout_seconds``, or 0 for as long as it wants.
+
+    Raises:
+        DatabaseUnreachableError: there is no connection to be had.
+    """
+    secret = json.loads(client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"])
+    session = {**SESSION, "statement_timeout": int(statement_timeout_seconds * 1000)}
+    try:
+        connection = psycopg2.connect(
+            host=secret["host"],
+            port=secret["port"],
+            dbname=secret["dbname"],
+            user=secret["username"],
+            password=secret["password"],
+            sslmode=secret.get("sslmode", "prefer"),
+            application_name=application_name,
+            client_encoding="UTF8",
+            connect_timeout=10,
+            keepalives_idle=20,
+            keepalives_interval=10,
+            keepalives_count=3,
+            options=" ".join(f"-c {name}={value}" for name, value in session.items()),
+        )
+    except psycopg2.OperationalError as error:
+        raise DatabaseUnreachableError(
+            f"The warehouse at {secret['host']}:{secret['port']} cannot be reached: {str(error).strip()}",
+            "On one machine: `telemetry status`, then `telemetry up`.",
+        ) from error
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,247 @@
+"""The ledger: what every load took, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+from psycopg2 import sql
+
+from telemetry.errors import TelemetryError
+from telemetry.lake.partitions import Interval
+from telemetry.warehouse.connection import Connection, Cursor
+
+Kind = Literal["hourly", "daily", "queue"]
+Ending = Literal["succeeded", "empty", "failed"]
+KEYS_AT_ONCE = 1000
+ERROR_MAX = 4000
+"""Characters of an error that are kept."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """A load's row. Times are in UTC; counts are of what its objects have committed."""
+
+    load_id: int
+    stream: str
+    kind: Kind
+    interval_start: datetime
+    interval_end: datetime
+    generation: int
+    execution_name: str
+    execution_arn: str | None
+    dag_id: str | None
+    run_id: str | None
+    attempt: int | None
+    status: Literal["running", "succeeded", "empty", "failed"]
+    objects: int
+    bytes: int
+    rows_read: int
+    loaded: int
+    duplicate: int
+    quarantined: int
+    error: str | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+COLUMNS = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Load))
+
+
+class Counts(NamedTuple):
+    """What the ledger counts of one stream, lane and partition (its hour of arrival).
+
+    ``messages`` are as published, each once; ``redelivered`` are those that the queue handed out again.
+    """
+
+    stream: str
+    lane: str
+    partition_start: datetime
+    objects: int
+    messages: int
+    redelivered: int
+    rows_read: int
+    loaded: int
+    duplicate: int
+    quarantined: int
+
+
+def execution_name(stream: str, kind: Kind, start: datetime, generation: int) -> str:
+    """The name of the execution that loads an interval for the ``generation``-th time; the first is 0."""
+    return f"{stream}-{kind}-{start.astimezone(UTC):%Y%m%dT%H%M}-g{generation}"
+
+
+def open_load(
+    connection: Connection,
+    *,
+    stream: str,
+    kind: Kind,
+    interval: Interval,
+    dag_id: str,
+    run_id: str,
+    attempt: int,
+) -> Load:
+    """The load of a run's attempt, which is to be started under its ``execution_name``.
+
+    The same attempt gets the same load. Another one joins the load of the same interval that is running, or else opens
+    the next generation.
+    """
+    with connection, connection.cursor() as cursor:
+        _lock(cursor, stream, kind, interval.start)
+        same = sql.SQL("stream = %s AND kind = %s AND interval_start = %s AND interval_end = %s")
+        values = (stream, kind, interval.start, interval.end)
+        run = sql.SQL("dag_id = %s AND run_id = %s AND attempt = %s")
+        own = _select(cursor, sql.SQL("{} AND {}").format(same, run), (*values, dag_id, run_id, attempt))
+        running = own or _select(cursor, sql.SQL("{} AND status = 'running'").format(same), values)
+        if running:
+            return running[0]
+        return _insert(
+            cursor, stream=stream, kind=kind, interval=interval, dag_id=dag_id, run_id=run_id, attempt=attempt
+        )
+
+
+def ensure_load(
+    connection: Connection, *, stream: str, kind: Kind, interval: Interval, execution_name: str, execution_arn: str
+) -> Load:
+    """The load of an execution that is under way; an execution that was started by hand gets one of its own."""
+    with connection, connection.cursor() as cursor:
+        _lock(cursor, stream, kind, interval.start)
+        named = sql.SQL("execution_name = %s")
+        if not _select(cursor, named, (execution_name,)):
+            _insert(cursor, stream=stream, kind=kind, interval=interval, execution_name=execution_name)
+        cursor.execute("UPDATE loads SET execution_arn = %s WHERE execution_name = %s", (execution_arn, execution_name))
+        return _select(cursor, named, (execution_name,))[0]
+
+
+def close_load(connection: Connection, load_id: int, *, status: Ending | None = None, error: str | None = None) -> Load:
+    """End a load, counting what its objects have committed; ended again, it is as it was ended last.
+
+    ``status`` is by default ``failed`` where there is an error, ``empty`` where there is no object, else ``succeeded``.
+
+    Raises:
+        TelemetryError: there is no such load.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE loads
+            SET (objects, bytes, rows_read, loaded, duplicate, quarantined) = (
+                    SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(rows_read), 0), coalesce(sum(loaded), 0),
+                           coalesce(sum(duplicate), 0), coalesce(sum(quarantined), 0)
+                    FROM load_objects WHERE load_objects.load_id = loads.load_id),
+                status = coalesce(%(status)s, CASE
+                    WHEN %(error)s IS NOT NULL THEN 'failed'
+                    WHEN EXISTS (SELECT FROM load_objects WHERE load_objects.load_id = loads.load_id) THEN 'succeeded'
+                    ELSE 'empty' END),
+                error = %(error)s,
+                ended_at = now()
+            WHERE load_id = %(load_id)s""",
+            {"status": status, "error": error and _storable(error), "load_id": load_id},
+        )
+    return find_load(connection, load_id)
+
+
+def find_load(connection: Connection, load_id: int) -> Load:
+    """One load.
+
+    Raises:
+        TelemetryError: there is none of that number.
+    """
+    with connection, connection.cursor() as cursor:
+        found = _select(cursor, sql.SQL("load_id = %s"), (load_id,))
+    if not found:
+        raise TelemetryError(f"There is no load {load_id}.", "`telemetry loads` lists them.")
+    return found[0]
+
+
+def list_loads(
+    connection: Connection,
+    *,
+    stream: str | None = None,
+    kind: Kind | None = None,
+    status: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 100,
+) -> list[Load]:
+    """The newest loads; with ``start`` or ``end`` those whose interval overlaps that span."""
+    filters: list[tuple[str, object]] = [
+        ("stream = %s", stream),
+        ("kind = %s", kind),
+        ("status = %s", status),
+        ("interval_end > %s", start),
+        ("interval_start < %s", end),
+    ]
+    given = [(condition, value) for condition, value in filters if value is not None]
+    where = sql.SQL(" AND ").join([sql.SQL("true"), *(sql.SQL(condition) for condition, _ in given)])
+    with connection, connection.cursor() as cursor:
+        return _select(cursor, where, tuple(value for _, value in given), limit)
+
+
+def loaded_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> set[str]:
+    """Those of the keys whose objects are loaded."""
+    loaded: set[str] = set()
+    remaining = iter(keys)
+    with connection, connection.cursor() as cursor:
+        while some := list(islice(remaining, KEYS_AT_ONCE)):
+            cursor.execute("SELECT key FROM load_objects WHERE bucket = %s AND key = ANY(%s)", (bucket, some))
+            loaded.update(key for (key,) in cursor)
+    return loaded
+
+
+def counts(
+    connection: Connection, *, stream: str | None = None, start: datetime | None = None, end: datetime | None = None
+) -> list[Counts]:
+    """The counts by stream, lane and partition, of the partitions from ``start`` to before ``end``."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT stream, lane, partition_start, count(*), sum(messages)::bigint, sum(redelivered)::bigint,
+                   sum(rows_read)::bigint, sum(loaded)::bigint, sum(duplicate)::bigint, sum(quarantined)::bigint
+            FROM load_objects
+            WHERE (%(stream)s IS NULL OR stream = %(stream)s)
+              AND (%(start)s IS NULL OR partition_start >= %(start)s)
+              AND (%(end)s IS NULL OR partition_start < %(end)s)
+            GROUP BY stream, lane, partition_start ORDER BY stream, lane, partition_start""",
+            {"stream": stream, "start": start, "end": end},
+        )
+        return [Counts(*row) for row in cursor]
+
+
+def _lock(cursor: Cursor, stream: str, kind: Kind, start: datetime) -> None:
+    """One transaction at a time numbers the generations of an interval."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (execution_name(stream, kind, start, 0),))
+
+
+def _select(cursor: Cursor, where: sql.Composable, values: Sequence[object], limit: int | None = None) -> list[Load]:
+    query = sql.SQL("SELECT {} FROM loads WHERE {} ORDER BY load_id DESC LIMIT %s").format(COLUMNS, where)
+    cursor.execute(query, (*values, limit))
+    return [Load(*row) for row in cursor]
+
+
+def _insert(cursor: Cursor, **given: Any) -> Load:
+    interval: Interval = given.pop("interval")
+    cursor.execute(
+        "SELECT coalesce(max(generation) + 1, 0) FROM loads WHERE stream = %s AND kind = %s AND interval_start = %s",
+        (given["stream"], given["kind"], interval.start),
+    )
+    generation = next(iter(cursor))[0]
+    row = {
+        "execution_name": execution_name(given["stream"], given["kind"], interval.start, generation),
+        **given,
+        "interval_start": interval.start,
+        "interval_end": interval.end,
+        "generation": generation,
+    }
+    cursor.execute(
+        sql.SQL("INSERT INTO loads ({}) VALUES ({}) RETURNING {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(map(sql.Placeholder, row)), COLUMNS
+        ),
+        row,
+    )
+    return Load(*next(iter(cursor)))
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "").encode(errors="replace").decode()[:ERROR_MAX]

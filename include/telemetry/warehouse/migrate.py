@@ -1,0 +1,107 @@
+"""Bringing the database up to the migrations and the contracts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from psycopg2 import sql
+
+from telemetry.contracts.model import Stream
+from telemetry.contracts.schema import Column, reading_columns
+from telemetry.errors import TelemetryError
+from telemetry.paths import MIGRATIONS
+from telemetry.warehouse.connection import Connection, Cursor
+
+LOCK = 0x7E1E
+"""The advisory lock that lets one migration run at a time."""
+
+
+def migrate(connection: Connection, streams: Mapping[str, Stream], folder: Path = MIGRATIONS) -> list[str]:
+    """Apply what is missing, all of it or nothing, and return what was done, one line each.
+
+    Run again, or twice at once, it changes nothing more. Columns are only ever added, never changed or dropped.
+
+    Raises:
+        TelemetryError: an applied migration's file has changed since, or a field's type is not its column's.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        done = _apply_files(cursor, folder)
+        for stream in streams.values():
+            done += _bring_up(cursor, stream)
+    return done
+
+
+def _apply_files(cursor: Cursor, folder: Path) -> list[str]:
+    cursor.execute(
+        """CREATE TABLE IF NOT EXISTS schema_migrations (
+            name       text PRIMARY KEY,
+            checksum   text NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT now()
+        )"""
+    )
+    cursor.execute("SELECT name, checksum FROM schema_migrations")
+    applied = dict(cursor.fetchall())
+    done = []
+    for path in sorted(folder.glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        checksum = hashlib.sha256(text.encode()).hexdigest()
+        if path.name not in applied:
+            cursor.execute(text)
+            cursor.execute("INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)", (path.name, checksum))
+            done.append(f"migration {path.name}")
+        elif applied[path.name] != checksum:
+            raise TelemetryError(
+                f"{path}: the file has changed since it was applied.", "Restore it, and put the change in a new file."
+            )
+    return done
+
+
+def _bring_up(cursor: Cursor, stream: Stream) -> list[str]:
+    """Create the stream's table, or add the columns of its new fields."""
+    wanted = reading_columns(stream)
+    present = _columns_of(cursor, stream.table)
+    if not present:
+        cursor.execute(_create_table(stream.table, wanted))
+        return [f"table {stream.table}"]
+    done = []
+    for column in wanted:
+        if column.name not in present:
+            statement = sql.SQL("ALTER TABLE {} ADD COLUMN {} {}")
+            cursor.execute(
+                statement.format(sql.Identifier(stream.table), sql.Identifier(column.name), sql.SQL(column.sql))
+            )
+            done.append(f"column {stream.table}.{column.name}")
+        elif present[column.name] != column.sql:
+            raise TelemetryError(
+                f"Stream {stream.stream}: field {column.name} is {column.sql} in the contract, "
+                f"and {present[column.name]} in the table {stream.table}.",
+                "A column keeps its type: give the field of the other type another name.",
+            )
+    return done
+
+
+def _columns_of(cursor: Cursor, table: str) -> dict[str, str]:
+    cursor.execute(
+        """SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+        WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 AND NOT attisdropped""",
+        (table,),
+    )
+    return dict(cursor.fetchall())
+
+
+def _create_table(table: str, columns: Iterable[Column]) -> sql.Composed:
+    """Devices in byte order ("C"): the index compares faster, and sorts alike on every machine."""
+    definitions = [
+        sql.SQL("{} {}{}").format(
+            sql.Identifier(column.name),
+            sql.SQL(column.sql),
+            sql.SQL(' COLLATE "C"' if column.name == "device_id" else ""),
+        )
+        for column in columns
+    ]
+    return sql.SQL(
+        "CREATE TABLE {} ({}, load_id bigint NOT NULL, PRIMARY KEY (device_id, event_time, reading_id))"
+    ).format(sql.Identifier(table), sql.SQL(", ").join(definitions))

@@ -1,0 +1,77 @@
+"""Executions of the state machine, by their deterministic names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from telemetry.lake.partitions import Interval
+
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an execution stands: ``status`` in Step Functions' words, ``error`` and ``cause`` of one that failed."""
+
+    name: str
+    status: str
+    error: str = ""
+    cause: str = ""
+
+    def __str__(self) -> str:
+        """In plain words, for a log and for the ledger."""
+        how = {"TIMED_OUT": "ran out of time", "ABORTED": "was stopped by hand"}.get(self.status, "failed")
+        why = ": ".join(part for part in (self.error, _message(self.cause)) if part)
+        return f"The execution {self.name} {how}" + (f": {why}" if why else ".")
+
+
+def start_or_attach(state_machine_arn: str, name: str, document: dict[str, str]) -> str:
+    """Start the execution ``name``, or attach to the one of that name that runs or has run already. Returns its ARN."""
+    from telemetry.aws import client
+
+    step_functions = client("stepfunctions")
+    try:
+        started = step_functions.start_execution(
+            stateMachineArn=state_machine_arn, name=name, input=json.dumps(document, sort_keys=True)
+        )
+    except step_functions.exceptions.ExecutionAlreadyExists:
+        return execution_arn(state_machine_arn, name)
+    return str(started["executionArn"])
+
+
+def execution_arn(state_machine_arn: str, name: str) -> str:
+    """The ARN of the execution ``name`` (AWS Step Functions, service authorization reference, "Resource types")."""
+    return f"{state_machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
+
+
+def look_at(arn: str) -> Ending | None:
+    """How the execution stands; None where none of that ARN was ever started."""
+    from telemetry.aws import client
+
+    step_functions = client("stepfunctions")
+    try:
+        found: dict[str, Any] = step_functions.describe_execution(executionArn=arn)
+    except step_functions.exceptions.ExecutionDoesNotExist:
+        return None
+    return Ending(found["name"], found["status"], found.get("error", ""), found.get("cause", ""))
+
+
+def input_of(stream: str, kind: str, interval: Interval) -> dict[str, str]:
+    """What the state machine is given. The same for the same load: AWS takes a name twice only with the same input."""
+    return {
+        "stream": stream,
+        "kind": kind,
+        "start": interval.start.strftime(ISO),
+        "end": interval.end.strftime(ISO),
+    }
+
+
+def _message(cause: str) -> str:
+    """A Lambda function's error comes as JSON; its message is what a person can read."""
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause

@@ -1,0 +1,76 @@
+"""Which interval a DAG run loads: its data interval's, the one a person named, or one by when the run was asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from telemetry.errors import TelemetryError
+from telemetry.lake.partitions import HOUR, Interval
+
+if TYPE_CHECKING:
+    from telemetry.warehouse.ledger import Kind
+
+DAY: Final = timedelta(days=1)
+TICK: Final = timedelta(minutes=5)
+
+PARTITION_SCHEMA: Final[dict[Kind, dict[str, Any]]] = {
+    "hourly": {"pattern": r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])$"},
+    "daily": {"format": "date"},
+}
+PARTITION_EXAMPLE: Final[dict[Kind, str]] = {"hourly": "2020-07-13T05", "daily": "2020-07-13"}
+
+
+class Run(Protocol):
+    """What of a DAG run is needed; Airflow's own in a task's context has it."""
+
+    @property
+    def data_interval_start(self) -> datetime | None: ...
+    @property
+    def data_interval_end(self) -> datetime | None: ...
+    @property
+    def run_after(self) -> datetime: ...
+
+
+def interval_of(kind: Kind, run: Run, partition: str | None = None) -> Interval:
+    """The interval that a DAG run of that kind loads; the same for every task and every retry of the run.
+
+    A ``partition`` (UTC, as in ``PARTITION_EXAMPLE``) wins. Else it is the hour or the day that holds the start of the
+    run's data interval, or the queue's tick as the timetable has it. A run that has no data interval, triggered by hand
+    without a date, takes the last whole hour or day before it was asked, or the queue's tick of that moment.
+
+    Raises:
+        TelemetryError: ``partition`` is no hour, or no day, of the calendar.
+    """
+    if partition:
+        return _named(kind, partition)
+    start, end = run.data_interval_start, run.data_interval_end
+    if kind == "queue":
+        return Interval(start, end) if start and end else _tick(run.run_after)
+    if kind == "hourly":
+        return Interval.hour(start or run.run_after - HOUR)
+    return Interval.day((start or run.run_after - DAY).astimezone(UTC).date())
+
+
+def settled_at(interval: Interval, asked: datetime, grace: timedelta) -> datetime:
+    """When everything that arrived within ``interval`` is an object in S3: ``grace`` after the interval's end.
+
+    A run ``asked`` for while the interval still lasts waits for what had arrived by then, not for the interval's end.
+    """
+    return min(interval.end, asked) + grace
+
+
+def _named(kind: Kind, partition: str) -> Interval:
+    try:
+        if kind == "hourly":
+            return Interval.hour(datetime.strptime(partition, "%Y-%m-%dT%H").replace(tzinfo=UTC))
+        return Interval.day(date.fromisoformat(partition))
+    except ValueError as error:
+        what = "an hour" if kind == "hourly" else "a day"
+        raise TelemetryError(f"partition: {partition!r} is not {what}.", f"Write {PARTITION_EXAMPLE[kind]}.") from error
+
+
+def _tick(moment: datetime) -> Interval:
+    since_midnight = moment.astimezone(UTC) - Interval.day(moment.astimezone(UTC).date()).start
+    start = moment.astimezone(UTC) - since_midnight % TICK
+    return Interval(start, start + TICK)

@@ -1,0 +1,158 @@
+"""Running the ETL for an interval, and recording its load however it ended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from airflow.sdk import BaseOperator, Context, TriggerRule
+from airflow.sdk.exceptions import AirflowFailException
+
+from telemetry.deployment import Deployment
+from telemetry.errors import TelemetryError
+from telemetry_airflow.executions import Ending, execution_arn, input_of, look_at, start_or_attach
+from telemetry_airflow.intervals import interval_of
+from telemetry_airflow.sensors import QUIET
+from telemetry_airflow.triggers import ExecutionTrigger
+
+if TYPE_CHECKING:
+    from telemetry.lake.partitions import Interval
+    from telemetry.warehouse.ledger import Kind, Load
+
+LOAD_ID: Final = "load_id"
+EXECUTION_ARN: Final = "execution_arn"
+
+
+class _LoadOperator(BaseOperator):
+    """What both tasks share: the run's interval and the run's load."""
+
+    def __init__(self, *, stream: str, kind: Kind, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.stream = stream
+        self.kind = kind
+
+    def interval(self, context: Context) -> Interval:
+        try:
+            return interval_of(self.kind, context["dag_run"], context["params"].get("partition"))
+        except TelemetryError as error:
+            raise AirflowFailException(str(error)) from error  # a retry would not mend the calendar
+
+    def open_load(self, connection: Any, context: Context) -> Load:
+        """This run's load. A retry gets the same one: only clearing the run counts as another attempt."""
+        from telemetry.warehouse import ledger
+
+        run = context["dag_run"]
+        return ledger.open_load(
+            connection,
+            stream=self.stream,
+            kind=self.kind,
+            interval=self.interval(context),
+            dag_id=run.dag_id,
+            run_id=run.run_id,
+            attempt=run.clear_number or 0,
+        )
+
+
+class EtlOperator(_LoadOperator):
+    """Runs the state machine for the run's interval, once: opens a load, starts the execution that the load names or
+    attaches to it, and waits in the triggerer.
+
+    A retry, or a run of an interval that is being loaded already, attaches to the same execution and never starts a
+    second. Pushes ``load_id`` and ``execution_arn``. Fails without a retry when the execution fails: the state machine
+    has retried what can be, and the same name would only find the same failure. Killing the task stops no execution
+    (see ``ExecutionTrigger``). ``longest_wait`` bounds one wait; let it be longer than the state machine's own limit.
+    """
+
+    def __init__(self, *, longest_wait: timedelta, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.longest_wait = longest_wait
+
+    def execute(self, context: Context) -> NoReturn:
+        from telemetry.warehouse.connection import connect
+
+        deployment = Deployment.from_environment()
+        with connect(deployment.database_secret) as connection:
+            load = self.open_load(connection, context)
+        context["ti"].xcom_push(LOAD_ID, load.load_id)
+        document = input_of(self.stream, self.kind, self.interval(context))
+        arn = start_or_attach(deployment.state_machine_arn, load.execution_name, document)
+        context["ti"].xcom_push(EXECUTION_ARN, arn)
+        self.log.info("Load %s is the execution %s.", load.load_id, arn)
+        self.defer(trigger=ExecutionTrigger(execution_arn=arn), method_name="ended_badly", timeout=self.longest_wait)
+
+    def ended_badly(self, context: Context, event: dict[str, str]) -> NoReturn:
+        """Says why the execution did not succeed; the trigger ends the task where it did.
+
+        Raises:
+            AirflowFailException: always.
+        """
+        arn = str(context["ti"].xcom_pull(task_ids=self.task_id, key=EXECUTION_ARN))
+        raise AirflowFailException(str(Ending(arn.rsplit(":", 1)[-1], **event)))
+
+
+class RecordLoadOperator(_LoadOperator):
+    """Sees to it that the run's load is on the record, however it ended, and fails the run whose load failed.
+
+    A load closes itself when its execution ends in an orderly way. What is left to this task: an interval with nothing
+    to load (recorded as empty, with the reason), and an execution that never started, ran out of time or was stopped.
+    """
+
+    def __init__(self, *, sense: str = "sense", run_etl: str = "run_etl", **arguments: Any) -> None:
+        super().__init__(**{"trigger_rule": TriggerRule.ALL_DONE, **arguments})
+        self.sense = sense
+        self.run_etl = run_etl
+
+    def execute(self, context: Context) -> None:
+        """See the class.
+
+        Raises:
+            AirflowFailException: the load failed, or its execution runs on although ``run_etl`` gave up.
+        """
+        from telemetry.warehouse.connection import connect
+
+        with connect(Deployment.from_environment().database_secret) as connection:
+            load = self._load(connection, context)
+            if load.status == "running":
+                load = self._close(connection, context, load)
+        self.log.info("Load %s (%s) is %s. %s", load.load_id, load.execution_name, load.status, load.error or "")
+        if load.status == "failed":
+            raise AirflowFailException(f"Load {load.load_id} failed. {load.error}")
+
+    def _load(self, connection: Any, context: Context) -> Load:
+        """The load that ``run_etl`` opened or joined; where it came to nothing, one of this run's own."""
+        from telemetry.warehouse import ledger
+
+        load_id = context["ti"].xcom_pull(task_ids=self.run_etl, key=LOAD_ID)
+        return ledger.find_load(connection, load_id) if load_id else self.open_load(connection, context)
+
+    def _close(self, connection: Any, context: Context, load: Load) -> Load:
+        """Close a load that is not closed, unless it is under way after all."""
+        from telemetry.warehouse import ledger
+
+        quiet = self._quiet(context)
+        ours = (load.dag_id, load.run_id) == (context["dag_run"].dag_id, context["dag_run"].run_id)
+        if quiet:
+            return ledger.close_load(connection, load.load_id, status="empty", error=quiet) if ours else load
+        return ledger.close_load(connection, load.load_id, status="failed", error=self._why_not_closed(load))
+
+    def _quiet(self, context: Context) -> str:
+        """Why there was nothing to load; empty where the ETL was to run."""
+        ti, run_id = context["ti"], context["dag_run"].run_id
+        states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[self.sense], run_ids=[run_id])
+        if states.get(run_id, {}).get(self.sense) != "skipped":
+            return ""
+        return str(ti.xcom_pull(task_ids=self.sense, key=QUIET) or f"{self.sense} was skipped.")
+
+    def _why_not_closed(self, load: Load) -> str:
+        arn = execution_arn(Deployment.from_environment().state_machine_arn, load.execution_name)
+        ending = look_at(arn)
+        if ending is None:
+            return f"The execution {load.execution_name} was never started: the logs of the tasks before say why."
+        if ending.status == "SUCCEEDED":
+            return f"The execution {load.execution_name} succeeded, but did not close its load."
+        if ending.status == "RUNNING":
+            raise AirflowFailException(
+                f"The execution {load.execution_name} still runs, although {self.run_etl} gave up waiting for it. "
+                "It closes its load when it ends; clear this run to wait for it again."
+            )
+        return str(ending)

@@ -1,0 +1,66 @@
+"""What the DAGs of every stream have in common."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+
+from telemetry.contracts.model import Stream
+from telemetry_airflow.intervals import PARTITION_EXAMPLE, PARTITION_SCHEMA
+
+if TYPE_CHECKING:
+    from telemetry.warehouse.ledger import Kind
+
+OWNER: Final = "telemetry"
+FIRST_DAY: Final = datetime(2020, 1, 1, tzinfo=UTC)  # the earliest day that can be backfilled
+LANES: Final[dict[Kind, list[str]]] = {"hourly": ["lake"], "daily": ["lake", "queue"], "queue": ["queue"]}
+
+
+def stream_dag(stream: Stream, kind: Kind, *, schedule: str, max_active_runs: int, timeout: timedelta, doc: str) -> DAG:
+    """The DAG ``<stream>_<kind>``, to be filled with tasks.
+
+    ``schedule`` is a cron expression in UTC; ``timeout`` bounds a run; ``doc`` may name ``{stream}`` and ``{topic}``.
+    A task is retried thrice, after 10 s, 20 s and 40 s; its process (not its waiting) is bounded by ten minutes.
+    """
+    return DAG(
+        dag_id=f"{stream.stream}_{kind}",
+        description=f"{kind}: {stream.description or stream.topic}",
+        doc_md=doc.format(stream=stream.stream, topic=stream.topic),
+        # A bare cron string would give every run an empty data interval.
+        schedule=CronDataIntervalTimetable(schedule, timezone="UTC"),
+        start_date=FIRST_DAY,
+        catchup=False,
+        max_active_runs=max_active_runs,
+        dagrun_timeout=timeout,
+        is_paused_upon_creation=False,
+        tags=sorted({stream.stream, kind, *LANES[kind]}),
+        params=_params(kind),
+        default_args={
+            "owner": OWNER,
+            "retries": 3,
+            "retry_delay": timedelta(seconds=10),
+            "retry_exponential_backoff": 2,
+            "max_retry_delay": timedelta(minutes=10),
+            "execution_timeout": timedelta(minutes=10),
+        },
+    )
+
+
+def _params(kind: Kind) -> dict[str, Any]:
+    if kind not in PARTITION_SCHEMA:
+        return {}
+    what = "hour" if kind == "hourly" else "day"
+    return {
+        "partition": Param(
+            None,
+            type=["null", "string"],
+            **PARTITION_SCHEMA[kind],
+            title="Partition",
+            description=(
+                f"The {what} to load, in UTC, such as {PARTITION_EXAMPLE[kind]}. "
+                f"Left empty: the last whole {what}, or the run's own data interval."
+            ),
+        )
+    }

@@ -1,0 +1,192 @@
+"""The DAGs on the whole stack: every run ends on the ledger, and never runs the ETL twice."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import Any, Protocol
+
+import psycopg2
+import pytest
+from psycopg2.extras import RealDictCursor
+
+from telemetry.airflow_api import AirflowApi, Backfill, DagRun
+from telemetry.aws import client
+from telemetry.errors import TelemetryError
+from telemetry.lake.partitions import Interval, raw_prefix
+from telemetry_airflow.executions import input_of
+
+STREAM = "telemetry"
+LONG = 240.0  # seconds that a run may take on a busy machine
+DAYS = (date(2020, 3, 1) + timedelta(days=n) for n in count())  # each a day that no other test has
+
+
+class Stack(Protocol):
+    """What these tests need of the stack."""
+
+    @property
+    def environment(self) -> dict[str, str]: ...
+    @property
+    def airflow_api(self) -> AirflowApi: ...
+
+
+@pytest.fixture
+def api(stack: Stack) -> AirflowApi:
+    return stack.airflow_api
+
+
+@pytest.fixture
+def clients(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    return client
+
+
+@pytest.fixture
+def ledger(stack: Stack, clients: Any) -> Iterator[RealDictCursor]:
+    secret_id = stack.environment["TELEMETRY_DATABASE_SECRET"]
+    secret = json.loads(clients("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"])
+    names = {"user" if name == "username" else name: secret[name] for name in ("host", "port", "dbname", "username")}
+    connection = psycopg2.connect(**names, password=secret["password"])
+    connection.autocommit = True
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        yield cursor
+    connection.close()
+
+
+def put_readings(stack: Stack, clients: Any, hour: datetime, readings: int = 3) -> None:
+    """An hour partition with one raw object of that many readings."""
+    messages = [
+        {
+            "device_id": f"device-{n}",
+            "timestamp": (hour + timedelta(seconds=n)).isoformat(),
+            "temperature": 20.0 + n,
+            "humidity": 40.0,
+        }
+        for n in range(readings)
+    ]
+    body = gzip.compress("".join(json.dumps(message) + "\n" for message in messages).encode())
+    key = f"{raw_prefix(STREAM, hour)}{datetime.now(UTC).timestamp()}.gz"
+    clients("s3").put_object(Bucket=stack.environment["TELEMETRY_RAW_BUCKET"], Key=key, Body=body)
+
+
+def loads_of(ledger: RealDictCursor, kind: str, start: datetime) -> list[dict[str, Any]]:
+    """The ledger's rows of one interval, by generation."""
+    ledger.execute(
+        "SELECT * FROM loads WHERE stream = %s AND kind = %s AND interval_start = %s ORDER BY generation",
+        (STREAM, kind, start),
+    )
+    return [dict(row) for row in ledger.fetchall()]
+
+
+def finish(api: AirflowApi, run: DagRun) -> DagRun:
+    return list(api.watch(run, LONG))[-1]
+
+
+def finish_backfill(api: AirflowApi, backfill: Backfill) -> list[DagRun]:
+    return list(api.watch_backfill(backfill, LONG))[-1].runs
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def test_a_backfill_takes_both_days_once_and_again_as_another_generation(
+    stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
+) -> None:
+    days = [next(DAYS), next(DAYS)]
+    for day in days:
+        put_readings(stack, clients, midnight(day) + timedelta(hours=5))
+    for generation, (status, loaded) in enumerate([("succeeded", 3), ("empty", 0)]):
+        runs = finish_backfill(api, api.create_backfill(f"{STREAM}_daily", days[0], days[1]))
+        assert [run.state for run in runs] == ["success", "success"]
+        for day in days:
+            load = loads_of(ledger, "daily", midnight(day))[generation]
+            assert (load["generation"], load["status"], load["loaded"]) == (generation, status, loaded)
+            assert load["dag_id"] == f"{STREAM}_daily"
+            assert load["run_id"] in [run.run_id for run in runs]
+            assert load["attempt"] == generation
+
+
+def test_a_failed_execution_fails_the_run_and_is_on_the_record_with_its_cause(
+    stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
+) -> None:
+    """The load's execution was started and stopped before the run: the run attaches to it instead of starting one."""
+    day = next(DAYS)
+    name = f"{STREAM}-daily-{day:%Y%m%d}T0000-g0"
+    document = json.dumps(input_of(STREAM, "daily", Interval.day(day)), sort_keys=True)
+    machine = stack.environment["TELEMETRY_STATE_MACHINE_ARN"]
+    step_functions = clients("stepfunctions")
+    arn = step_functions.start_execution(stateMachineArn=machine, name=name, input=document)["executionArn"]
+    step_functions.stop_execution(executionArn=arn, error="Operator", cause="wrong day")
+    run = finish(api, api.trigger(f"{STREAM}_daily", partition=day.isoformat()))
+    assert run.state == "failed"
+    (load,) = loads_of(ledger, "daily", midnight(day))
+    assert load["status"] == "failed"
+    assert "was stopped by hand: Operator: wrong day" in load["error"]
+    failed = {task.task_id: task.errors for task in api.failed_tasks(run)}
+    assert failed.keys() == {"run_etl", "record_load"}
+    assert all("wrong day" in errors[-1] for errors in failed.values())
+
+
+def test_a_cleared_run_is_another_generation_that_takes_what_is_left(
+    stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
+) -> None:
+    day = next(DAYS)
+    put_readings(stack, clients, midnight(day))
+    run = finish(api, api.trigger(f"{STREAM}_daily", partition=day.isoformat()))
+    put_readings(stack, clients, midnight(day) + timedelta(hours=1), readings=2)
+    assert finish(api, api.clear(run.dag_id, run.run_id)).state == "success"
+    loads = loads_of(ledger, "daily", midnight(day))
+    assert [(load["generation"], load["attempt"], load["loaded"]) for load in loads] == [(0, 0, 3), (1, 1, 2)]
+
+
+def test_two_runs_of_one_day_at_once_never_load_it_twice(
+    stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
+) -> None:
+    day = next(DAYS)
+    put_readings(stack, clients, midnight(day))
+    runs = [api.trigger(f"{STREAM}_daily", partition=day.isoformat()) for _ in range(2)]
+    assert [finish(api, run).state for run in runs] == ["success", "success"]
+    assert sum(load["loaded"] for load in loads_of(ledger, "daily", midnight(day))) == 3
+
+
+def test_a_quiet_hour_skips_the_etl_and_is_on_the_record(api: AirflowApi, ledger: RealDictCursor) -> None:
+    hour = midnight(next(DAYS)) + timedelta(hours=12)
+    run = finish(api, api.trigger(f"{STREAM}_hourly", partition=f"{hour:%Y-%m-%dT%H}"))
+    assert run.state == "success"
+    (load,) = loads_of(ledger, "hourly", hour)
+    assert load["status"] == "empty"
+    assert load["error"].startswith("Nothing arrived from ")
+    assert load["execution_arn"] is None
+
+
+def test_an_hour_is_loaded(stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor) -> None:
+    hour = midnight(next(DAYS)) + timedelta(hours=7)
+    put_readings(stack, clients, hour)
+    assert finish(api, api.trigger(f"{STREAM}_hourly", partition=f"{hour:%Y-%m-%dT%H}")).state == "success"
+    (load,) = loads_of(ledger, "hourly", hour)
+    assert (load["status"], load["loaded"]) == ("succeeded", 3)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "partition"), [(f"{STREAM}_daily", "2020-02-30"), (f"{STREAM}_hourly", "2020-07-13")]
+)
+def test_what_is_no_partition_is_refused_in_a_line(api: AirflowApi, dag_id: str, partition: str) -> None:
+    with pytest.raises(TelemetryError, match=partition) as refusal:
+        api.trigger(dag_id, partition=partition)
+    assert "\n" not in refusal.value.message
+
+
+def test_a_backfill_takes_no_day_that_is_not_over(api: AirflowApi) -> None:
+    today = datetime.now(UTC).date()
+    with pytest.raises(TelemetryError, match="is not over"):
+        api.create_backfill(f"{STREAM}_daily", today, today)
+
+
+def test_a_dag_that_does_not_exist_is_not_waited_for_for_ever(api: AirflowApi) -> None:
+    with pytest.raises(TelemetryError, match="the DAG nothing_daily"):
+        api.wait_for_dag("nothing_daily", timeout=2)

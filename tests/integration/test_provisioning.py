@@ -1,0 +1,181 @@
+"""Provisioning a real emulator: everything is there, works, and stays as it is the second time."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telemetry.contracts.load import load_streams
+from telemetry.contracts.model import Stream
+from telemetry.devices.mqtt import Broker, publish
+from telemetry.local.emulator_service import Emulator
+from telemetry.local.postgres import Login
+from telemetry.local.provision import provision
+from telemetry.local.provision.device import Certificates
+from telemetry.local.provision.functions import emulator_python, function_names
+from telemetry.local.provision.site import REGION, Site
+from telemetry.local.state import State
+from telemetry.packaging.layer import Target, layer_zip
+from telemetry.settings import load_settings
+from telemetry.waiting import wait_until
+
+WAREHOUSE = Login("127.0.0.1", 1, "telemetry", "telemetry", "not-a-secret")
+STREAMS = load_streams()
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> State:
+    return State(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture(scope="module")
+def emulator(state: State) -> Iterator[Emulator]:
+    emulator = Emulator(state, REGION)
+    emulator.start()
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture(scope="module")
+def layer() -> Path:
+    return layer_zip(Target(emulator_python()))
+
+
+@pytest.fixture(scope="module")
+def site(emulator: Emulator, state: State, layer: Path) -> Site:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELEMETRY_FIREHOSE_BUFFER_SECONDS", "1")
+        site = Site(emulator.url, load_settings(), STREAMS)
+        provision(site, state, WAREHOUSE, lambda: layer, emulator_python())
+    return site
+
+
+@pytest.fixture(autouse=True)
+def _short_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEMETRY_FIREHOSE_BUFFER_SECONDS", "1")
+
+
+def again(site: Site, state: State, layer: Path, **changes: Any) -> list[str]:
+    """What provisioning the same emulator again changes, with another setting or stream."""
+    site = replace(site, changes=[], **changes)
+    return provision(site, state, WAREHOUSE, lambda: layer, emulator_python())
+
+
+def test_the_second_time_nothing_changes(site: Site, state: State, layer: Path) -> None:
+    assert len(site.changes) > 30
+    assert again(site, state, layer) == []
+
+
+def test_a_changed_setting_changes_what_it_is_about_and_no_more(site: Site, state: State, layer: Path) -> None:
+    queue = site.settings.queue.model_copy(update={"visibility_timeout_seconds": 77})
+    functions = site.settings.functions
+    loading = functions.data_loading.model_copy(update={"memory_megabytes": 2048})
+    functions = functions.model_copy(update={"data_loading": loading})
+    changes = again(
+        site, state, layer, settings=site.settings.model_copy(update={"queue": queue, "functions": functions})
+    )
+    queues = [f"queue {site.settings.names.queue(stream)}: VisibilityTimeout changed" for stream in STREAMS]
+    assert changes == [*queues, f"function {loading.name}: configuration changed"]
+    assert len(again(site, state, layer)) == len(changes), "and back"
+
+
+def test_the_simulator_is_switched_by_its_setting(site: Site, state: State, layer: Path) -> None:
+    events = site.client("events")
+    on = site.settings.model_copy(update={"simulator": site.settings.simulator.model_copy(update={"enabled": True})})
+    assert events.describe_rule(Name="iot-device-simulator")["State"] == "DISABLED"
+    assert again(site, state, layer, settings=on) == ["schedule iot-device-simulator: changed"]
+    assert events.describe_rule(Name="iot-device-simulator")["State"] == "ENABLED"
+    again(site, state, layer)
+    assert events.describe_rule(Name="iot-device-simulator")["State"] == "DISABLED"
+
+
+def test_a_new_stream_gets_its_own_and_leaves_the_others_alone(site: Site, state: State, layer: Path) -> None:
+    third = STREAMS["telemetry"].model_copy(update={"stream": "water_level", "topic": "devices/+/water"})
+    changes = again(site, state, layer, streams=STREAMS | {"water_level": third})
+    assert changes
+    assert all("water" in change or change == "policy telemetry-gateway: changed" for change in changes)
+
+    told: list[str] = []
+    assert again(site, state, layer, progress=told.append) == ["policy telemetry-gateway: changed"]
+    assert any("water_level has no contract any more" in line for line in told)
+    assert site.client("sqs").get_queue_url(QueueName="iot-water-level-etl-data-queue")
+
+
+def test_buckets_are_versioned_and_closed(site: Site) -> None:
+    s3 = site.client("s3")
+    for bucket in ("iot-raw-lake", "iot-processed", "iot-artefacts"):
+        assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+        assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+
+
+def test_the_key_is_for_its_owner_only(site: Site, state: State) -> None:
+    files = Certificates.of(state)
+    for path in (files.authority, files.certificate, files.key):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=list(STREAMS))
+def test_a_published_message_reaches_both_lanes(site: Site, state: State, emulator: Emulator, stream: Stream) -> None:
+    files = Certificates.of(state)
+    broker = Broker("127.0.0.1", emulator.mqtt_port, files.authority, files.certificate, files.key)
+    payload = json.dumps({"device_id": "a", "n": 1}).encode()
+    assert publish(broker, [(stream.topic_of("a"), payload)]) == 1
+
+    sqs, s3 = site.client("sqs"), site.client("s3")
+    url = sqs.get_queue_url(QueueName=site.settings.names.queue(stream.stream))["QueueUrl"]
+    messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    assert json.loads(messages[0]["Body"]) == json.loads(payload)
+
+    prefix = f"raw-data/{stream.stream}/year="
+    listed = wait_until(
+        lambda: s3.list_objects_v2(Bucket="iot-raw-lake", Prefix=prefix).get("Contents"),
+        what="Firehose's object",
+        timeout=30,
+    )
+    body = s3.get_object(Bucket="iot-raw-lake", Key=listed[0]["Key"])["Body"].read()
+    assert [json.loads(line) for line in gzip.decompress(body).splitlines()] == [json.loads(payload)]
+
+
+def test_the_certificate_may_publish_on_the_streams_topics_only(site: Site) -> None:
+    policy = json.loads(site.client("iot").get_policy(policyName="telemetry-gateway")["policyDocument"])
+    assert all("*" not in statement["Action"] for statement in policy["Statement"])
+    topics = {resource.rsplit(":topic/", 1)[1] for resource in policy["Statement"][1]["Resource"]}
+    assert topics == {stream.topic_of("*") for stream in STREAMS.values()}
+
+
+def test_every_function_is_there_with_the_layer(site: Site) -> None:
+    functions = site.client("lambda")
+    for name in function_names(site):
+        found = functions.get_function_configuration(FunctionName=name)
+        assert found["State"] == "Active"
+        assert [layer["Arn"] for layer in found["Layers"]] == [site.arn("lambda", "layer:telemetry-dependencies:1")]
+
+
+def test_a_lost_certificate_is_replaced(site: Site, state: State, layer: Path) -> None:
+    Certificates.of(state).key.unlink()
+    assert again(site, state, layer) == ["certificate of telemetry-gateway: created"]
+
+
+def test_functions_run_and_everything_outlives_a_restart(
+    site: Site, state: State, layer: Path, emulator: Emulator
+) -> None:
+    published = {"published": site.settings.simulator.devices}
+    assert invoke(site, "DeviceSimulatorFunction") == published
+    emulator.stop()
+    emulator.start()
+    assert again(site, state, layer) == []
+    assert invoke(site, "DeviceSimulatorFunction") == published
+
+
+def invoke(site: Site, name: str) -> Any:
+    answer = site.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    body = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, body
+    return body

@@ -1,0 +1,206 @@
+"""The command line without a stack: help, arguments that are wrong, and errors in plain words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from telemetry.cli import main
+from telemetry.cli.output import print_json, print_table, printable
+
+COMMANDS = [
+    "up", "down", "reset", "env", "logs", "doctor", "status", "simulate", "replay", "run", "backfill", "loads",
+    "migrate", "demo", "quarantine",
+]  # fmt: skip
+HEAVY = {"airflow", "boto3", "httpx", "pandas", "paho", "psutil", "psycopg2", "pyarrow", "pydantic", "yaml"}
+
+
+class Ended:
+    """How a command line ended."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
+        with pytest.raises(SystemExit) as ending:
+            main(arguments)
+        self.code = ending.value.code
+        self.out, self.err = capsys.readouterr()
+
+
+@pytest.fixture(autouse=True)
+def no_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TELEMETRY_STATE", str(tmp_path / "state"))
+    for name in ("TELEMETRY_RAW_BUCKET", "AWS_ENDPOINT_URL", "TELEMETRY_AIRFLOW_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "--help")
+    assert ended.code == 0
+    assert [line.split()[0] for line in ended.out.split("Commands:")[1].strip().splitlines()] == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    ended = Ended(capsys, command, "--help")
+    assert ended.code == 0
+    assert "Usage:" in ended.out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from telemetry.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert not HEAVY & set(printed.splitlines()[-1].split())
+
+
+def test_help_is_quick() -> None:
+    def seconds() -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "telemetry.cli", "--help"], capture_output=True, check=True)
+        return time.perf_counter() - began
+
+    assert min(seconds() for _ in range(5)) < 1.0, "half a second on a machine that is not busy"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status",),
+        ("env",),
+        ("loads", "--json"),
+        ("quarantine", "list"),
+        ("quarantine", "show", "1"),
+        ("migrate",),
+        ("simulate",),
+        ("simulate", "--days", "2"),
+        ("run", "telemetry", "--queue"),
+        ("backfill", "telemetry", "--from", "2020-07-13", "--to", "2020-07-13"),
+        ("demo",),
+    ],
+    ids=" ".join,
+)
+def test_without_a_stack_they_say_so(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    ended = Ended(capsys, *arguments)
+    assert ended.code == 1
+    assert "telemetry up" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("backfill", "telemetry", "--from", "2020-13-01", "--to", "2020-07-13"), "'2020-13-01' is not a day"),
+        (("backfill", "telemetry", "--from", "yesterday", "--to", "2020-07-13"), "'yesterday' is not a day"),
+        (("run", "telemetry", "--hour", "2020-07-13"), "'2020-07-13' is not an hour"),
+        (("run", "telemetry", "--day", "13.7.2020"), "'13.7.2020' is not a day"),
+        (("run", "telemetry"), "one of --hour, --day and --queue"),
+        (("run", "telemetry", "--queue", "--day", "2020-07-13"), "one of --hour, --day and --queue"),
+        (("simulate", "--late", "many"), "'many' is not a rate"),
+        (("simulate", "--malformed", "101%"), "'101%' is not a rate"),
+        (("simulate", "--messages", "0"), "--messages"),
+        (("quarantine", "list", "--reason", "sad"), "'sad' is no reason"),
+        (("quarantine", "show", "first"), "'first'"),
+        (("replay", "a.json"), "--stream"),
+        (("logs",), "SERVICE"),
+        (("fly",), "'fly'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_arguments_are_named(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str) -> None:
+    ended = Ended(capsys, *arguments)
+    assert ended.code == 2
+    assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("simulate", "--stream", "vibration"),
+        ("replay", "a.json", "--stream", "vibration"),
+        ("run", "vibration", "--queue"),
+        ("backfill", "vibration", "--from", "2020-07-13", "--to", "2020-07-13"),
+        ("loads", "--stream", "vibration"),
+        ("quarantine", "list", "--stream", "vibration"),
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_stream_is_named(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    ended = Ended(capsys, *arguments)
+    assert ended.code == 1
+    assert "There is no stream 'vibration'" in ended.err
+    assert "Streams: environment, telemetry" in ended.err
+
+
+def test_rates_of_more_than_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = Ended(capsys, "simulate", "--late", "60%", "--malformed", "0.6")
+    assert ended.code == 1
+    assert "rates" in ended.err
+
+
+def test_a_file_that_is_not_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text('{"device_id": "a"}\nDear all,\n')
+    ended = Ended(capsys, "replay", str(file), "--stream", "telemetry")
+    assert ended.code == 1
+    assert f"Error: {file}:2: not JSON" in ended.err
+
+
+def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ended = Ended(capsys, "replay", str(tmp_path / "none.csv"), "--stream", "telemetry")
+    assert ended.code == 1
+    assert "cannot be read: No such file" in ended.err
+
+
+def test_logs_of_an_unknown_service(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ended = Ended(capsys, "logs", "emulator")
+    assert ended.code == 1
+    assert "never up" in ended.err
+    logs = tmp_path / "state" / "logs"
+    logs.mkdir()
+    (logs / "postgres.log").write_text("1\n2\n3\n")
+    ended = Ended(capsys, "logs", "../secrets/airflow-admin")
+    assert ended.code == 1
+    assert "Logs: postgres." in ended.err
+    assert Ended(capsys, "logs", "postgres", "--lines", "2").out == "2\n3\n"
+
+
+def test_a_reset_is_not_done_by_the_way(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    ended = Ended(capsys, "reset")
+    assert ended.code == 1
+    assert "--yes" in ended.err
+
+
+def test_an_unwritable_state_folder(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TELEMETRY_STATE", str(tmp_path / "file" / "state"))
+    ended = Ended(capsys, "env")
+    assert ended.code == 1
+    assert "cannot be written" in ended.err
+
+
+def test_json_has_times_bytes_and_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    from datetime import UTC, datetime
+
+    print_json({"at": datetime(2026, 3, 1, tzinfo=UTC), "raw": b"\xff\x00ok", "unit": "°C"})
+    assert json.loads(capsys.readouterr().out) == {
+        "at": "2026-03-01T00:00:00+00:00",
+        "raw": "\\xff\x00ok",
+        "unit": "°C",
+    }
+
+
+def test_nothing_from_a_message_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printable("a\x1b[31m\n[red]é") == "a\\x1b[31m\\n[red]é"
+    print_table("Rows", [{"text": "\x1b]0;title\x07[bold]"}], ["text"])
+    assert "\x1b" not in capsys.readouterr().out

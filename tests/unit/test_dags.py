@@ -1,0 +1,126 @@
+"""What every DAG keeps to, and what parsing one may cost."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pendulum
+import pytest
+
+from telemetry.contracts.load import load_streams
+from telemetry.paths import INCLUDE
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+DAGS = INCLUDE.parent / "dags"
+HEAVY = {"aiobotocore", "boto3", "botocore", "httpx", "numpy", "pandas", "psycopg", "psycopg2", "pyarrow"}
+IMPORT = """
+import importlib.util, sys
+import airflow.sdk, airflow.triggers.base
+before = set(sys.modules)
+spec = importlib.util.spec_from_file_location("dag_file", sys.argv[1])
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+print(*{name.split(".")[0] for name in set(sys.modules) - before})
+"""
+NOON = pendulum.datetime(2020, 7, 13, 12, tz="UTC")
+STREAMS = load_streams()
+LANES = {"hourly": {"lake"}, "daily": {"lake", "queue"}, "queue": {"queue"}}
+KINDS = ("hourly", "daily", "queue")
+DAG_IDS = [f"{stream}_{kind}" for stream in STREAMS for kind in KINDS]
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DAG]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(DAGS)
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+@pytest.mark.parametrize("file", sorted(DAGS.glob("*.py")), ids=lambda file: file.name)
+def test_parsing_imports_nothing_heavy(file: Path) -> None:
+    run = [sys.executable, "-c", IMPORT, str(file)]
+    imported = subprocess.run(run, check=True, capture_output=True, text=True, cwd=INCLUDE).stdout.split()
+    assert "telemetry_airflow" in imported
+    assert HEAVY.isdisjoint(imported)
+
+
+def test_every_stream_has_a_dag_of_every_kind_and_no_other_dag_exists(dags: dict[str, DAG]) -> None:
+    assert sorted(dags) == sorted(DAG_IDS)
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+class TestPolicy:
+    def test_is_found_by_its_tags_and_owned(self, dags: dict[str, DAG], dag_id: str) -> None:
+        dag, (stream, kind) = dags[dag_id], dag_id.rsplit("_", 1)
+        assert dag.tags == {stream, kind, *LANES[kind]}
+        assert {task.owner for task in dag.tasks} == {"telemetry"}
+
+    def test_says_what_it_does_and_what_to_do_when_it_fails(self, dags: dict[str, DAG], dag_id: str) -> None:
+        text = dags[dag_id].doc_md or ""
+        assert STREAMS[dag_id.rsplit("_", 1)[0]].topic in text
+        assert "**When it fails**" in text
+        assert not re.search(r"[{}]", text)
+
+    def test_every_task_is_retried_with_backoff_and_bounded(self, dags: dict[str, DAG], dag_id: str) -> None:
+        for task in dags[dag_id].tasks:
+            assert task.retries is not None
+            assert task.retries >= 2
+            assert task.retry_exponential_backoff > 1
+            assert task.execution_timeout is not None
+        assert dags[dag_id].dagrun_timeout is not None
+
+    def test_past_days_run_only_when_asked_for(self, dags: dict[str, DAG], dag_id: str) -> None:
+        dag = dags[dag_id]
+        assert dag.catchup is False
+        assert dag.start_date is not None
+        assert dag.start_date <= datetime(2020, 1, 1, tzinfo=UTC)
+        assert dag.max_active_runs == (1 if dag_id.endswith("_queue") else 3)
+
+    def test_the_load_is_recorded_however_the_rest_ended(self, dags: dict[str, DAG], dag_id: str) -> None:
+        last = dags[dag_id].get_task("record_load")
+        assert last.trigger_rule == "all_done"
+        assert last.downstream_task_ids == set()
+        assert last.upstream_task_ids == {"run_etl"}
+
+    def test_a_run_s_data_interval_is_not_empty(self, dags: dict[str, DAG], dag_id: str) -> None:
+        from airflow.serialization.encoders import coerce_to_core_timetable
+
+        interval = coerce_to_core_timetable(dags[dag_id].timetable).infer_manual_data_interval(run_after=NOON)
+        assert interval.start < interval.end <= NOON
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "partition"),
+    [("telemetry_hourly", "2020-07-13T05"), ("telemetry_daily", "2020-07-13"), ("telemetry_daily", None)],
+)
+def test_a_partition_is_taken(dags: dict[str, DAG], dag_id: str, partition: str | None) -> None:
+    assert dags[dag_id].params.get_param("partition").resolve(partition) == partition
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "partition"),
+    [
+        ("telemetry_hourly", "2020-07-13"),
+        ("telemetry_hourly", "2020-07-13T24"),
+        ("telemetry_hourly", "2020-13-01T05"),
+        ("telemetry_daily", "2020-07-13T05"),
+        ("telemetry_daily", "2020-02-30"),
+        ("telemetry_daily", "yesterday"),
+        ("telemetry_daily", 20200713),
+    ],
+)
+def test_what_is_no_partition_is_refused(dags: dict[str, DAG], dag_id: str, partition: object) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match=str(partition)):
+        dags[dag_id].params.get_param("partition").resolve(partition)

@@ -1,0 +1,69 @@
+"""Which interval a DAG run loads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from telemetry.errors import TelemetryError
+from telemetry.lake.partitions import Interval
+from telemetry_airflow.intervals import interval_of, settled_at
+
+if TYPE_CHECKING:
+    from telemetry.warehouse.ledger import Kind
+
+
+def at(moment: str) -> datetime:
+    return datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Run:
+    run_after: datetime
+    data_interval_start: datetime | None = None
+    data_interval_end: datetime | None = None
+
+
+BY_HAND = Run(at("2026-11-22T10:07:41"))
+HOUR = Run(at("2026-11-22T10:00"), at("2026-11-22T09:00"), at("2026-11-22T10:00"))
+DAY = Run(at("2026-11-22T00:30"), at("2026-11-21T00:30"), at("2026-11-22T00:30"))
+TICK = Run(at("2026-11-22T10:05"), at("2026-11-22T10:00"), at("2026-11-22T10:05"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "run", "partition", "start", "end"),
+    [
+        ("hourly", HOUR, None, "2026-11-22T09:00", "2026-11-22T10:00"),
+        ("hourly", BY_HAND, None, "2026-11-22T09:00", "2026-11-22T10:00"),
+        ("hourly", HOUR, "2020-07-13T05", "2020-07-13T05:00", "2020-07-13T06:00"),
+        ("daily", DAY, None, "2026-11-21", "2026-11-22"),
+        ("daily", BY_HAND, None, "2026-11-21", "2026-11-22"),
+        ("daily", DAY, "2020-02-29", "2020-02-29", "2020-03-01"),
+        ("queue", TICK, None, "2026-11-22T10:00", "2026-11-22T10:05"),
+        ("queue", BY_HAND, None, "2026-11-22T10:05", "2026-11-22T10:10"),
+    ],
+)
+def test_the_interval_of_a_run(kind: Kind, run: Run, partition: str | None, start: str, end: str) -> None:
+    assert interval_of(kind, run, partition) == Interval(at(start), at(end))
+
+
+@pytest.mark.parametrize(("kind", "partition"), [("hourly", "2020-02-30T05"), ("daily", "2020-02-30")])
+def test_a_day_that_the_calendar_lacks_is_refused(kind: Kind, partition: str) -> None:
+    with pytest.raises(TelemetryError, match=f"{partition}.*Write 2020-07-13"):
+        interval_of(kind, BY_HAND, partition)
+
+
+@pytest.mark.parametrize(
+    ("asked", "settled"),
+    [
+        ("2026-11-22T10:00", "2026-11-22T10:02"),  # scheduled, at the end of the hour
+        ("2026-11-22T12:00", "2026-11-22T10:02"),  # asked for later
+        ("2026-11-22T09:30", "2026-11-22T09:32"),  # asked for while the hour lasts: what had arrived by then
+    ],
+)
+def test_when_an_hour_is_settled(asked: str, settled: str) -> None:
+    hour = Interval.hour(at("2026-11-22T09:15"))
+    assert settled_at(hour, at(asked), timedelta(minutes=2)) == at(settled)

@@ -1,0 +1,80 @@
+"""Hour partitions: time becomes a key, and a key becomes time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.lake.partitions import (
+    FIREHOSE_HOUR,
+    HIVE_HOUR,
+    HOUR,
+    PROCESSED,
+    Interval,
+    derived_key,
+    hour_of,
+    queue_prefix,
+    raw_prefix,
+)
+
+moments = st.datetimes(
+    min_value=datetime(1970, 1, 2),
+    max_value=datetime(9999, 12, 30),
+    timezones=st.timezones(),
+)
+
+
+@given(moments)
+def test_every_moment_is_in_the_hour_that_its_key_names(moment: datetime) -> None:
+    for prefix in (raw_prefix("door", moment), queue_prefix("door", moment)):
+        assert hour_of(f"{prefix}x.gz") <= moment < hour_of(f"{prefix}x.gz") + HOUR
+
+
+@given(moments)
+def test_an_hour_in_any_zone_is_an_hour_in_utc(moment: datetime) -> None:
+    interval = Interval.hour(moment)
+    assert list(interval.hours()) == [interval.start]
+    assert interval.start.utcoffset() == timedelta(0)
+
+
+@given(moments, st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta(days=3)))
+def test_an_interval_touches_hours_without_a_gap(start: datetime, length: timedelta) -> None:
+    start = start.astimezone(UTC)
+    hours = list(Interval(start, start + length).hours())
+    assert hours[0] <= start < hours[0] + HOUR
+    assert hours[-1] < start + length <= hours[-1] + HOUR
+    assert all(later - earlier == HOUR for earlier, later in pairwise(hours))
+
+
+def test_a_day_has_24_hours() -> None:
+    assert len(list(Interval.day(date(2026, 3, 29)).hours())) == 24
+
+
+def test_the_year_is_the_calendars_also_at_new_year() -> None:
+    """The ISO week of 2024-12-30 is 2025's; `YYYY` in Firehose would say 2025."""
+    assert raw_prefix("door", datetime(2024, 12, 30, 23, tzinfo=UTC)).endswith("year=2024/month=12/day=30/hour=23/")
+    assert "YYYY" not in FIREHOSE_HOUR
+
+
+def test_an_offset_moves_the_hour() -> None:
+    india = timezone(timedelta(hours=5, minutes=30))
+    assert raw_prefix("door", datetime(2026, 1, 1, 0, 15, tzinfo=india)) == (
+        "raw-data/door/year=2025/month=12/day=31/hour=18/"
+    )
+
+
+def test_what_is_made_of_an_object_is_in_its_partition_under_its_name() -> None:
+    hour = datetime(2026, 1, 2, 3, tzinfo=UTC)
+    key = derived_key(PROCESSED, "door", "lake", f"{raw_prefix('door', hour)}a.jsonl.gz")
+    assert key == f"processed-data/door/lane=lake/{hour.strftime(HIVE_HOUR)}/a.jsonl.parquet"
+    assert hour_of(key) == hour
+
+
+@pytest.mark.parametrize("key", ["", "raw-data/door/x.gz", "raw-data/door/year=2026/month=1/day=1/hour=1/x"])
+def test_a_key_in_no_partition_is_an_error(key: str) -> None:
+    with pytest.raises(ValueError, match="in no hour partition"):
+        hour_of(key)

@@ -1,0 +1,256 @@
+"""Reading raw objects: every byte ends in a row, and nothing that is in an object raises."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import time
+import tracemalloc
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.contracts.reasons import Reason, Reject
+from telemetry.contracts.validate import Outcome, Reading
+from telemetry.lake.lines import CHUNK, read_lines
+from telemetry.lake.partitions import Lane
+from telemetry.lake.records import Message, Row, read_messages, read_payload
+from telemetry.lake.spans import split_array, split_glued
+
+LONGEST = 1000
+GOOD = Reading("d", datetime(2026, 1, 1, tzinfo=UTC), "", (), None)
+
+
+def check(payload: Any) -> Outcome:
+    """As a contract does: an object with ``ok`` is a reading."""
+    if type(payload) is not dict:
+        return Reject(Reason.not_object, "")
+    return GOOD if "ok" in payload else Reject(Reason.missing_field, "")
+
+
+def lake(content: bytes, longest: int = LONGEST) -> list[Message]:
+    return list(read_messages(io.BytesIO(content), Lane.lake, check, longest))
+
+
+def queue(*lines: Any) -> list[Message]:
+    text = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
+    return list(read_messages(io.BytesIO(text), Lane.queue, check, LONGEST))
+
+
+def said(rows: list[Row]) -> list[str]:
+    """Each row in a word."""
+    return ["ok" if isinstance(row.outcome, Reading) else str(row.outcome.reason) for row in rows]
+
+
+def all_said(messages: list[Message]) -> list[str]:
+    return [word for message in messages for word in said(message.rows)]
+
+
+# Messages of the lake
+
+
+def test_a_line_is_a_message() -> None:
+    messages = lake(b'{"ok":1}\n\n{"ok":2}\nnonsense')
+    assert [message.line for message in messages] == [1, 3, 4]
+    assert all_said(messages) == ["ok", "ok", "not_json"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reasons", "raws"),
+    [
+        (b'[{"ok":1},{"ok":2}]', ["ok", "ok"], [b"", b""]),
+        (b' [ {"ok":1} , 5, {"no":[1,"],"]} ]', ["ok", "not_object", "missing_field"], [b"", b"5", b'{"no":[1,"],"]}']),
+        (b"[[]]", ["not_object"], [b"[]"]),
+        (b"[]", ["not_object"], [b"[]"]),
+        (b'{"ok":1}{"ok":2}', ["ok", "ok"], [b"", b""]),
+        (b'{"ok":1} {"no":"}{"}{"ok":3}', ["ok", "missing_field", "ok"], [b"", b'{"no":"}{"}', b""]),
+        (b'{"ok":1}{bad}{"ok":3}', ["ok", "not_json", "ok"], [b"", b"{bad}", b""]),
+        (b'{"ok":1}{"ok', ["ok", "not_json"], [b"", b'{"ok']),
+        (b'{"ok":1}{"\xff":1}', ["ok", "bad_encoding"], [b"", b'{"\xff":1}']),
+        (b'{"ok":1}}', ["ok", "not_json"], [b"", b"}"]),
+        (b'[{"ok":1}][{"no":2},{"ok":3}]', ["ok", "missing_field", "ok"], [b"", b'{"no":2}', b""]),
+        (b"{a}{b} c", ["not_json"], [b"{a}{b} c"]),
+        (b'a {"ok":1}', ["not_json"], [b'a {"ok":1}']),
+        (b'{"ok":NaN}', ["not_json"], [b'{"ok":NaN}']),
+        (b'{"ok":-Infinity}', ["not_json"], [b'{"ok":-Infinity}']),
+        (b'{"ok":1e999}', ["not_json"], [b'{"ok":1e999}']),
+        (b'{"ok":"\\ud800"}', ["not_json"], [b'{"ok":"\\ud800"}']),
+        (b'{"ok":"\xed\xa0\x80"}', ["bad_encoding"], [b'{"ok":"\xed\xa0\x80"}']),
+        (b'{"ok":"\xff"}', ["bad_encoding"], [b'{"ok":"\xff"}']),
+        (b"\xef\xbb\xbf{}", ["not_json"], [b"\xef\xbb\xbf{}"]),
+        (b"\0", ["not_json"], [b"\0"]),
+        (b"  ", ["not_json"], [b"  "]),
+        (b'"text"', ["not_object"], [b'"text"']),
+        (b'{"ok":1,"ok":2}\r', ["ok"], [b""]),
+        (b"[" * 10_000, ["not_json"], [b"[" * 10_000]),
+    ],
+)
+def test_a_line_becomes_rows_and_a_reject_keeps_its_bytes(line: bytes, reasons: list[str], raws: list[bytes]) -> None:
+    (message,) = lake(line + b"\n", longest=100_000)
+    assert said(message.rows) == reasons
+    assert [row.raw for row in message.rows] == raws
+
+
+def test_a_bad_line_does_not_harm_its_neighbours() -> None:
+    content = b"\n".join([b'{"ok":1}', b"\xff\xfe", b'{"ok":', b"x" * 5000, b'{"ok":2}'])
+    assert all_said(lake(content)) == ["ok", "bad_encoding", "not_json", "too_large", "ok"]
+
+
+def test_of_a_line_that_is_too_long_the_beginning_is_kept() -> None:
+    for length in (LONGEST + 1, CHUNK - 1, CHUNK, 3 * CHUNK + 7):
+        too_long, after = lake(b"a" * length + b'\n{"ok":1}')
+        assert said(too_long.rows) == ["too_large"]
+        assert too_long.rows[0].raw == b"a" * LONGEST
+        assert f"has {length} bytes" in str(too_long.rows[0].outcome)
+        assert said(after.rows) == ["ok"]
+    assert all_said(lake(b'{"ok":"' + b"a" * (LONGEST - 9) + b'"}')) == ["ok"]
+
+
+# Objects
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress(b""), gzip.compress(b"\n\n")])
+def test_an_empty_object_holds_no_message(content: bytes) -> None:
+    assert lake(content) == []
+
+
+def test_gzip_of_several_members_is_one_object() -> None:
+    halves = gzip.compress(b'{"ok":1}\n{"o') + gzip.compress(b'k":2}\n')
+    assert all_said(lake(halves)) == ["ok", "ok"]
+
+
+@given(st.integers(1, 400))
+def test_a_truncated_object_gives_what_can_be_read_and_says_so(cut: int) -> None:
+    content = gzip.compress(b"".join(b'{"ok":%d}\n' % n for n in range(500)))
+    messages = lake(content[: -min(cut, len(content) - 2)])
+    assert [message.line for message in messages] == list(range(1, len(messages) + 1))
+    assert set(all_said(messages[:-1])) <= {"ok"}
+    assert all_said(messages[-1:]) == ["truncated_object"]
+
+
+def test_a_corrupt_object_gives_what_can_be_read_and_says_so() -> None:
+    content = gzip.compress(b'{"ok":1}\n{"ok":2}\n')
+    assert all_said(lake(content[:-8] + b"\0\0\0\0" + content[-4:])) == ["ok", "ok", "corrupt_object"]
+    assert all_said(lake(content + b"after the end")) == ["ok", "ok", "corrupt_object"]
+
+
+class Trickle(io.RawIOBase):
+    """A body that hands out a few bytes at a time."""
+
+    def __init__(self, content: bytes, step: int) -> None:
+        self._content, self._step = io.BytesIO(content), step
+
+    def read(self, amount: int = -1, /) -> bytes:
+        return self._content.read(self._step)
+
+
+@given(st.lists(st.binary(max_size=30).filter(lambda line: b"\n" not in line)), st.integers(2, 9), st.booleans())
+def test_lines_are_the_same_however_the_bytes_arrive(content: list[bytes], step: int, zipped: bool) -> None:
+    text = b"\n".join(content)
+    if text.startswith(b"\x1f\x8b"):
+        return
+    found = read_lines(Trickle(gzip.compress(text) if zipped else text, step), LONGEST)
+    expected = [(number, line, None) for number, line in enumerate(text.split(b"\n"), 1) if line]
+    assert [tuple(line) for line in found] == expected
+
+
+@given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: gzip.compress(b'{"ok":1}\n')[:20] + tail))
+def test_no_object_raises_and_every_line_ends_as_a_row(content: bytes) -> None:
+    messages = lake(content)
+    assert all(message.rows for message in messages)
+    if not content.startswith(b"\x1f\x8b"):
+        numbers = [number for number, line in enumerate(content.split(b"\n"), 1) if line]
+        assert [message.line for message in messages] == numbers
+
+
+jsonish = st.lists(
+    st.sampled_from([b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b'"ok"', b"1", b" ", b"\xff", b"null"]),
+    max_size=25,
+).map(b"".join)
+
+
+@given(jsonish)
+def test_every_byte_of_a_payload_is_in_a_row(text: bytes) -> None:
+    rows = read_payload(text, check)
+    assert rows
+    assert b"".join(split_glued(text)).replace(b" ", b"") == text.replace(b" ", b"")
+    for row in rows:
+        assert isinstance(row.outcome, Reading) or (row.raw in text and row.raw) or not text
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.none() | st.integers() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+            max_leaves=8,
+        ),
+        min_size=1,
+    )
+)
+def test_an_array_is_split_where_json_splits_it(items: list[Any]) -> None:
+    assert [json.loads(item) for item in split_array(json.dumps(items, ensure_ascii=False).encode())] == items
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'"' + b'\\"' * 130_000, b'{"' * 130_000, b"[" * 262_144, b'{"a":' * 50_000, b"{}" * 131_072, b"}" * 262_144],
+)
+def test_no_payload_takes_long(text: bytes) -> None:
+    began = time.process_time()
+    read_payload(text, check)
+    assert time.process_time() - began < 5
+
+
+def test_memory_does_not_grow_with_the_object_nor_with_the_line() -> None:
+    """100 MB of zeros are 100 kB of gzip."""
+    bomb = gzip.compress(b'{"ok":1}\n' * 10_000 + b"0" * 100_000_000)
+    tracemalloc.start()
+    messages = sum(1 for _ in read_messages(io.BytesIO(bomb), Lane.lake, check, 262_144))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert messages == 10_001
+    assert peak < 4_000_000
+
+
+# Messages of the queue
+
+
+def envelope(body: str, message_id: str = "m-1") -> dict[str, Any]:
+    return {"message_id": message_id, "sent_at": 0, "body": body}
+
+
+def test_a_queue_message_keeps_its_boundaries() -> None:
+    messages = queue(envelope('{"ok":\n1}', "m-1"), envelope("not\njson\n", "m-2"), envelope('{"ok":1}{"ok":2}', "m-3"))
+    assert [(message.line, message.message_id) for message in messages] == [(1, "m-1"), (2, "m-2"), (3, "m-3")]
+    assert [said(message.rows) for message in messages] == [["ok"], ["not_json"], ["ok", "ok"]]
+    assert messages[1].rows[0].raw == b"not\njson\n"
+
+
+def test_a_body_of_any_text_comes_out_as_it_went_in() -> None:
+    bodies = ["\0", "\ud800", "é\u2028😀", "\\u0000", '"', ""]
+    messages = queue(*(envelope(body) for body in bodies))
+    assert [message.rows[0].raw for message in messages] == [body.encode("utf-8", "surrogatepass") for body in bodies]
+    assert all_said(messages)[1] == "bad_encoding"
+
+
+def test_a_body_that_is_too_large_is_one_reject() -> None:
+    (message,) = queue(envelope("é" * LONGEST))
+    assert said(message.rows) == ["too_large"]
+    assert len(message.rows[0].raw) == LONGEST
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"nonsense", b"5", b"[]", b"{}", b'{"message_id":5,"body":""}', b'{"message_id":"a","body":5}', b"[" * 10_000]
+    + [json.dumps(envelope("", bad)).encode() for bad in ("", "a\0b", "é", "x" * 129)],
+)
+def test_a_line_that_is_no_envelope_is_one_reject(line: bytes) -> None:
+    first, second = queue(line, envelope('{"ok":1}'))
+    assert said(first.rows) == ["not_object"]
+    assert first.message_id is None
+    assert said(second.rows) == ["ok"]

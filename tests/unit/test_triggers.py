@@ -1,0 +1,62 @@
+"""Triggers survive their triggerer, and executions are told of in plain words."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from datetime import date
+
+import pytest
+from airflow.triggers.base import BaseTrigger
+
+from telemetry.lake.partitions import Interval
+from telemetry_airflow.executions import Ending, execution_arn, input_of
+from telemetry_airflow.triggers import ExecutionTrigger, PartitionTrigger
+
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:telemetry_etl"
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        PartitionTrigger(bucket="raw", prefixes=["a/", "b/"], settled_at="2026-11-22T10:02:00+00:00"),
+        ExecutionTrigger(execution_arn=execution_arn(MACHINE, "telemetry-daily-20200713T0000-g0")),
+    ],
+)
+def test_a_trigger_is_the_same_after_it_was_written_down(trigger: BaseTrigger) -> None:
+    path, arguments = trigger.serialize()
+    module, name = path.rsplit(".", 1)
+    again = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
+    assert again.serialize() == trigger.serialize()
+
+
+def test_an_execution_s_arn_follows_from_its_name() -> None:
+    assert execution_arn(MACHINE, "n-g0") == "arn:aws:states:eu-west-1:123456789012:execution:telemetry_etl:n-g0"
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"),
+    [
+        (Ending("n", "FAILED", "LoadError", "no room"), "The execution n failed: LoadError: no room"),
+        (
+            Ending(
+                "n", "FAILED", "States.TaskFailed", '{"errorMessage": "no room", "errorType": "E", "stackTrace": []}'
+            ),
+            "The execution n failed: States.TaskFailed: no room",
+        ),
+        (Ending("n", "TIMED_OUT"), "The execution n ran out of time."),
+        (Ending("n", "ABORTED", "", "wrong day"), "The execution n was stopped by hand: wrong day"),
+        (Ending("n", "FAILED", "E", "[1]"), "The execution n failed: E: [1]"),
+    ],
+)
+def test_an_ending_in_plain_words(ending: Ending, words: str) -> None:
+    assert str(ending) == words
+
+
+def test_the_input_is_the_same_for_the_same_load() -> None:
+    assert input_of("telemetry", "daily", Interval.day(date(2020, 7, 13))) == {
+        "stream": "telemetry",
+        "kind": "daily",
+        "start": "2020-07-13T00:00:00Z",
+        "end": "2020-07-14T00:00:00Z",
+    }
