@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import cache
+from threading import Lock
 from typing import Any
+
+_MAKING = Lock()
+"""A session makes one client at a time (boto3 guide, "Multithreading or multiprocessing with clients")."""
 
 
 def client(service: str, **overrides: Any) -> Any:
@@ -12,7 +17,6 @@ def client(service: str, **overrides: Any) -> Any:
     Endpoint, region and credentials come from the environment, as boto3 reads them: ``AWS_ENDPOINT_URL`` points at the
     emulator on one machine and is unset on AWS.
     """
-    import boto3
     from botocore.config import Config
 
     settings: dict[str, Any] = {
@@ -23,5 +27,14 @@ def client(service: str, **overrides: Any) -> Any:
     }
     if os.environ.get("AWS_ENDPOINT_URL"):
         settings["inject_host_prefix"] = False  # the emulator has one address, not one a service
-    make: Any = boto3.session.Session().client
-    return make(service, config=Config(**settings))
+    with _MAKING:
+        make: Any = _session().client
+        return make(service, config=Config(**settings))
+
+
+@cache
+def _session() -> Any:
+    """One for the process: it has read the services' descriptions, which takes ten times as long as to make a client."""
+    import boto3
+
+    return boto3.session.Session()

@@ -39,9 +39,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         finally:
             processes = running()
             stack.down()
-            assert not [process for process in processes if is_alive(process)], "after down nothing of ours runs"
-            assert stack.status() == dict.fromkeys(SERVICES, "not running")
+            left, verdicts = [process for process in processes if is_alive(process)], stack.status()
             stack.reset()
+            assert not left, "after down nothing of ours runs"
+            assert verdicts == dict.fromkeys(SERVICES, "not running")
             assert {path.name for path in State.open().folder.iterdir()} <= {stack.LOCK, ".lock"}
 
 

@@ -16,13 +16,16 @@ UP = "`telemetry up` starts it."
 def use_deployment() -> Deployment:
     """Where ``TELEMETRY_RAW_BUCKET`` names no deployment, take the local stack's environment for this process's.
 
+    Of the variables that only this project reads, those that are set are kept: an MQTT broker of one's own, say.
+
     Raises:
         TelemetryError: there is no stack, or it does not run.
     """
     if not os.environ.get("TELEMETRY_RAW_BUCKET"):
+        own = {name: value for name, value in os.environ.items() if name.startswith("TELEMETRY_")}
         environment = local_environment()
         os.environ.pop("AWS_PROFILE", None)
-        os.environ.update(environment)
+        os.environ.update(environment | own)
     return Deployment.from_environment()
 
 

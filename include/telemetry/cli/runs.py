@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
 def run(
     stream: StreamArgument,
     hour: Annotated[
-        datetime | None, typer.Option("--hour", parser=parse_hour, metavar="HOUR", help="2026-03-01T07 in UTC, or now.")
+        datetime | None, typer.Option("--hour", parser=parse_hour, metavar="HOUR", help="2026-03-01T07, UTC, or now.")
     ] = None,
     day: Annotated[
         date | None, typer.Option("--day", parser=parse_day, metavar="DAY", help="2026-03-01, in UTC.")
@@ -79,6 +79,8 @@ def backfill(
     """Load what the ledger lacks of past days of arrival. Both days are inclusive; waits until it is done."""
     from telemetry.contracts.load import find_stream
 
+    if first > last:
+        raise typer.BadParameter(f"The first day, {first}, is after the last, {last}.")
     name = find_stream(stream).stream
     with log_in() as airflow, progress_bar(f"Backfilling {name}", (last - first).days + 1) as bar:
         loads = backfill_days(airflow, name, first, last, on_progress=bar)

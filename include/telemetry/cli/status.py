@@ -61,12 +61,13 @@ def accounts_now() -> dict[str, StreamAccount]:
 
 
 def _services() -> dict[str, str | None]:
-    """On AWS there are none of ours: services there have their own pages."""
+    """By name, what is wrong. On AWS there are none of ours: services there have their own pages."""
     if not is_local():
         return {}
     from telemetry.local import stack
 
-    return stack.status()
+    services = stack.status()
+    return stack.status() if any(services.values()) else services  # one that is busy may miss a question
 
 
 def print_streams(accounts: Mapping[str, StreamAccount]) -> None:

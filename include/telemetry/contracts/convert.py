@@ -14,6 +14,8 @@ Convert = Callable[[Any], Any]
 """Takes a value other than null. Raises ``Rejected`` where it does not fit."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Y2000 = datetime(2000, 1, 1, tzinfo=UTC)
+SECONDS_TO_2000 = 946_684_800
 BIGINT = (-(2**63), 2**63 - 1)
 DOUBLE = (-sys.float_info.max, sys.float_info.max)
 DEVICE_ID_MAX = 256
@@ -67,7 +69,8 @@ def _from_iso8601(value: Any) -> datetime:
 
 
 def _from_epoch_seconds(value: Any) -> datetime:
-    return datetime.fromtimestamp(value, UTC)
+    """Counts from 2000, as PostgreSQL does: the same microsecond as its ``to_timestamp(value)`` however it rounds."""
+    return Y2000 + timedelta(microseconds=round((value - SECONDS_TO_2000) * 1_000_000))
 
 
 def _from_epoch_milliseconds(value: Any) -> datetime:

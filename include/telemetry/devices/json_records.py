@@ -62,25 +62,26 @@ def json_array(path: Path, file: TextIO) -> Iterator[Record]:
     if not text.take("]"):
         while True:
             number += 1
+            text.left()
+            where = f"{path}:{text.line}: record {number}"
             try:
                 record, raw = text.value()
             except (ValueError, RecursionError) as error:
-                raise TelemetryError(f"{path}: record {number}: not JSON: {_reason(error)}.") from error
-            yield Record(f"{path}: record {number}", record, raw)
+                raise TelemetryError(f"{where}: not JSON: {_reason(error)}.") from error
+            yield Record(where, record, raw)
             if text.take("]"):
                 break
             if not text.take(","):
-                raise TelemetryError(
-                    f"{path}: not JSON after record {number}: neither a comma nor the array's end follows."
-                )
+                raise TelemetryError(f"{where}: not JSON: neither a comma nor the array's end follows.")
     if text.left():
-        raise TelemetryError(f"{path}: not JSON: something follows the array's end.")
+        raise TelemetryError(f"{path}:{text.line}: not JSON: something follows the array's end.")
 
 
 class _Text:
-    """A JSON text of any length, read piece by piece."""
+    """A JSON text of any length, read piece by piece; ``line`` is that of what comes next."""
 
     def __init__(self, file: TextIO) -> None:
+        self.line = 1
         self._file, self._held, self._at = file, "", 0
 
     def take(self, mark: str) -> bool:
@@ -93,7 +94,7 @@ class _Text:
         """Whether anything but white space is left; the white space is passed."""
         while True:
             space = SPACE.match(self._held, self._at)
-            self._at = space.end() if space else self._at
+            self._pass(space.end() if space else self._at)
             if self._at < len(self._held):
                 return True
             if not self._more():
@@ -105,7 +106,6 @@ class _Text:
         Raises:
             ValueError: what comes next is no JSON value, or one of more than ``RECORD_CHARACTERS``.
         """
-        self.left()
         while True:
             try:
                 value, end = DECODER.raw_decode(self._held, self._at)
@@ -116,9 +116,14 @@ class _Text:
                 raise JSONDecodeError(error.msg, self._held[self._at :], error.pos - self._at) from None
             if end == len(self._held) and self._more():
                 continue  # a number may go on
-            text = self._held[self._at : end].replace("\n", " ")  # JSON breaks lines between values only
-            self._at = end
-            return value, text
+            return value, self._pass(end).replace("\n", " ")  # JSON breaks lines between values only
+
+    def _pass(self, end: int) -> str:
+        """Go on to ``end``, and return what was passed."""
+        passed = self._held[self._at : end]
+        self.line += passed.count("\n")
+        self._at = end
+        return passed
 
     def _more(self) -> bool:
         piece = self._file.read(max(2**16, len(self._held) - self._at))

@@ -27,7 +27,7 @@ def replay(path: Path, stream: Stream) -> Iterator[Message]:
 
     Raises:
         TelemetryError: the file cannot be read, is not what it should be, or holds a record that is not an object or
-            names no device: ``FILE:LINE: FIELD: what is wrong``, in an array ``FILE: record N: FIELD: what is wrong``.
+            names no device: ``FILE:LINE: FIELD: what is wrong``, in an array with the record's number besides.
     """
     is_csv = path.suffix.lower() == ".csv"
     try:

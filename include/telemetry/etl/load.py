@@ -16,7 +16,7 @@ from telemetry.errors import TelemetryError
 from telemetry.etl.manifest import RawObject
 from telemetry.etl.merge import Merge, Redelivery
 from telemetry.lake.partitions import PROCESSED, QUARANTINE, derived_key, hour_of
-from telemetry.warehouse.connection import Connection, Cursor
+from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.ledger import loaded_keys
 
 
@@ -67,7 +67,7 @@ class Loader:
             if rejects and rejects.metadata.num_rows != expected:
                 raise RuntimeError(f"{item['key']} is being transformed anew: its two files do not belong together.")
             try:
-                with self._connection, self._connection.cursor() as cursor:
+                with transaction(self._connection) as cursor:
                     if self._claim(cursor, item):
                         self._merge(cursor, item, readings, rejects)
             except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:

@@ -25,6 +25,21 @@ SESSION = {
 }
 
 
+@contextmanager
+def transaction(connection: Connection) -> Iterator[Cursor]:
+    """A transaction that commits at the end, or is rolled back on an error; the error is the one that is raised, also
+    where the server has gone.
+    """
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+        connection.commit()
+    except BaseException:
+        if not connection.closed:
+            connection.rollback()
+        raise
+
+
 class DatabaseUnreachableError(TelemetryError):
     """The warehouse does not answer, or takes no more connections. It may by the next attempt."""
 

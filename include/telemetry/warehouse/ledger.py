@@ -12,7 +12,7 @@ from psycopg2 import sql
 
 from telemetry.errors import TelemetryError
 from telemetry.lake.partitions import Interval
-from telemetry.warehouse.connection import Connection, Cursor
+from telemetry.warehouse.connection import Connection, Cursor, transaction
 
 Kind = Literal["hourly", "daily", "queue"]
 Ending = Literal["succeeded", "empty", "failed"]
@@ -89,7 +89,7 @@ def open_load(
     The same attempt gets the same load. Another one joins the load of the same interval that is running, or else opens
     the next generation.
     """
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         _lock(cursor, stream, kind, interval.start)
         same = sql.SQL("stream = %s AND kind = %s AND interval_start = %s AND interval_end = %s")
         values = (stream, kind, interval.start, interval.end)
@@ -107,7 +107,7 @@ def ensure_load(
     connection: Connection, *, stream: str, kind: Kind, interval: Interval, execution_name: str, execution_arn: str
 ) -> Load:
     """The load of an execution that is under way; an execution that was started by hand gets one of its own."""
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         _lock(cursor, stream, kind, interval.start)
         named = sql.SQL("execution_name = %s")
         if not _select(cursor, named, (execution_name,)):
@@ -124,7 +124,7 @@ def close_load(connection: Connection, load_id: int, *, status: Ending | None = 
     Raises:
         TelemetryError: there is no such load.
     """
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         cursor.execute(
             """UPDATE loads
             SET (objects, bytes, rows_read, loaded, duplicate, quarantined) = (
@@ -149,7 +149,7 @@ def find_load(connection: Connection, load_id: int) -> Load:
     Raises:
         TelemetryError: there is none of that number.
     """
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         found = _select(cursor, sql.SQL("load_id = %s"), (load_id,))
     if not found:
         raise TelemetryError(f"There is no load {load_id}.", "`telemetry loads` lists them.")
@@ -176,7 +176,7 @@ def list_loads(
     ]
     given = [(condition, value) for condition, value in filters if value is not None]
     where = sql.SQL(" AND ").join([sql.SQL("true"), *(sql.SQL(condition) for condition, _ in given)])
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         return _select(cursor, where, tuple(value for _, value in given), limit)
 
 
@@ -184,7 +184,7 @@ def loaded_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> set
     """Those of the keys whose objects are loaded."""
     loaded: set[str] = set()
     remaining = iter(keys)
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         while some := list(islice(remaining, KEYS_AT_ONCE)):
             cursor.execute("SELECT key FROM load_objects WHERE bucket = %s AND key = ANY(%s)", (bucket, some))
             loaded.update(key for (key,) in cursor)
@@ -195,7 +195,7 @@ def counts(
     connection: Connection, *, stream: str | None = None, start: datetime | None = None, end: datetime | None = None
 ) -> list[Counts]:
     """The counts by stream, lane and partition, of the partitions from ``start`` to before ``end``."""
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         cursor.execute(
             """SELECT stream, lane, partition_start, count(*), sum(messages)::bigint, sum(redelivered)::bigint,
                    sum(rows_read)::bigint, sum(loaded)::bigint, sum(duplicate)::bigint, sum(quarantined)::bigint

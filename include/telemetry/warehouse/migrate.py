@@ -12,7 +12,7 @@ from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import Column, reading_columns
 from telemetry.errors import TelemetryError
 from telemetry.paths import MIGRATIONS
-from telemetry.warehouse.connection import Connection, Cursor
+from telemetry.warehouse.connection import Connection, Cursor, transaction
 
 LOCK = 0x7E1E
 """The advisory lock that lets one migration run at a time."""
@@ -26,7 +26,7 @@ def migrate(connection: Connection, streams: Mapping[str, Stream], folder: Path 
     Raises:
         TelemetryError: an applied migration's file has changed since, or a field's type is not its column's.
     """
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         done = _apply_files(cursor, folder)
         for stream in streams.values():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from telemetry.errors import TelemetryError
-from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.connection import Connection, transaction
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def list_rows(
     limit: int = 100,
 ) -> list[QuarantinedRow]:
     """The newest rows."""
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         cursor.execute(
             f"""SELECT {COLUMNS} FROM quarantine
             WHERE (%(stream)s IS NULL OR stream = %(stream)s)
@@ -55,7 +55,7 @@ def find_row(connection: Connection, quarantine_id: int) -> tuple[QuarantinedRow
     Raises:
         TelemetryError: there is none of that number.
     """
-    with connection, connection.cursor() as cursor:
+    with transaction(connection) as cursor:
         cursor.execute(
             f"SELECT {COLUMNS}, raw FROM quarantine WHERE quarantine_id = %s",  # noqa: S608 - a constant
             (quarantine_id,),

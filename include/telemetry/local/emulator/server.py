@@ -21,6 +21,7 @@ from . import (
     firehose,
     functions,
     item_batcher,
+    layers,
     loopback,
     metrics,
     queues,
@@ -39,6 +40,7 @@ def serve(port: int, data: Path) -> None:
     for gap in (metrics, alarms, queues, executions, item_batcher, functions, topic_rules):
         gap.install()
     buffers = firehose.install(data / "firehose")
+    layers.install(data / "layers")
     _raise_file_limit()
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
