@@ -6,8 +6,9 @@ import gzip
 import importlib.util
 import json
 import os
+import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
@@ -100,6 +101,30 @@ class Execution:
         if items:
             self.load(self.transform(items))
         return self.summarise()
+
+
+def gunzip(content: bytes) -> bytes:
+    return gzip.decompress(content)
+
+
+def at_once(number: int, action: Callable[[int], object]) -> list[Exception]:
+    """Do it in threads that start together; what went wrong."""
+    barrier = threading.Barrier(number)
+    errors: list[Exception] = []
+
+    def run(which: int) -> None:
+        barrier.wait()
+        try:
+            action(which)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=[which]) for which in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
 
 
 def s3() -> Any:

@@ -34,7 +34,7 @@ def client(service: str, **overrides: Any) -> Any:
 
 @cache
 def _session() -> Any:
-    """One for the process: it has read the services' descriptions, which takes ten times as long as to make a client."""
+    """One for the process: it has read the services' descriptions, which takes ten times as long as a client."""
     import boto3
 
     return boto3.session.Session()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 import etl
 from emulated import Emulator
-from etl import HOUR_START, Execution, ledger_of, put_object, put_raw, reading, rows, table_of
+from etl import HOUR_START, Execution, at_once, ledger_of, put_object, put_raw, reading, rows, table_of
 from telemetry.contracts.load import find_stream
 from telemetry.errors import TelemetryError
 from telemetry.etl.load import Loader
@@ -36,26 +35,6 @@ RECORDED = Path(__file__).parents[3] / "shared" / "data" / "environment-messages
 def transformed(execution: Execution) -> Any:
     """The execution's objects, ready to be loaded."""
     return execution.transform(execution.extract())
-
-
-def at_once(number: int, action: Callable[[int], None]) -> list[Exception]:
-    """Do it in threads that start together; what went wrong."""
-    barrier = threading.Barrier(number)
-    errors: list[Exception] = []
-
-    def run(which: int) -> None:
-        barrier.wait()
-        try:
-            action(which)
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=[which]) for which in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return errors
 
 
 def test_a_load_accounts_for_every_row(warehouse: Connection) -> None:

@@ -138,15 +138,19 @@ def test_a_clean_stop_delivers_the_buffers_and_keeps_everything(own: Emulator) -
     assert own.content("no-such-bucket", key) == b"later\n"
 
 
-def test_a_kill_leaves_what_was_put_into_s3_and_does_not_prevent_the_next_start(own: Emulator) -> None:
+def test_a_kill_costs_what_happened_in_the_last_seconds_alone(own: Emulator) -> None:
     own.start()
-    bucket = own.bucket()
+    bucket, queue = own.bucket(), own.queue()
     own.client("s3").put_object(Bucket=bucket, Key="kept", Body=b"x")
-    own.invoke(own.function("def handler(event, context):\n    return 1"))
+    own.client("sqs").send_message(QueueUrl=queue, MessageBody="kept in the queue")
+    state = own.data / "state" / "sqs.json"
+    until(lambda: state.exists() and "kept in the queue" in state.read_text(), "the state to be written")
     own.process.kill()
     own.process.wait()
     own.start()
     assert own.content(bucket, "kept") == b"x"
+    assert own.messages(queue) == ["kept in the queue"]
+    assert own.metric("AWS/SQS", "NumberOfMessagesSent", QueueName=queue.rsplit("/", 1)[1]) == 1
 
 
 def test_everything_it_writes_is_in_its_folder_for_its_owner_alone(own: Emulator) -> None:

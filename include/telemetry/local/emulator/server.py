@@ -13,6 +13,7 @@ from typing import Any
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack import app as ministack_app
+from ministack.core import persistence
 from ministack.services import iot
 
 from . import (
@@ -57,6 +58,7 @@ async def _serve(config: Config, buffers: firehose.Buffers) -> None:
         asyncio.create_task(_every(0.25, buffers.deliver_due)),
         asyncio.create_task(_every(1, metrics.settle)),
         asyncio.create_task(_every(5, _sample_and_evaluate)),
+        asyncio.create_task(_every(5, _write_state)),
     ]
     await hypercorn_serve(_stopping_cleanly(buffers, clocks), config, shutdown_trigger=stop.wait)
 
@@ -64,6 +66,12 @@ async def _serve(config: Config, buffers: firehose.Buffers) -> None:
 def _sample_and_evaluate() -> None:
     queues.sample()
     alarms.evaluate_all()
+
+
+def _write_state() -> None:
+    """As at a clean stop: so that a kill costs what happened since, some seconds, and not the whole session."""
+    metrics.settle()
+    persistence.save_all(ministack_app._build_persistence_save_dict())
 
 
 async def _every(seconds: float, action: Callable[[], Awaitable[None] | None]) -> None:
@@ -99,6 +107,8 @@ def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]
             await ministack_app.app(scope, receive, send)
 
     seam.private(ministack_app, "app")
+    seam.private(ministack_app, "_build_persistence_save_dict")
+    seam.private(persistence, "save_all")
     seam.private(iot, "mtls_stop")
     return application
 

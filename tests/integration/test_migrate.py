@@ -1,0 +1,106 @@
+"""The database follows the contracts: columns are added, and never changed behind anybody's back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl import at_once, rows
+from telemetry.contracts.model import Stream
+from telemetry.errors import TelemetryError
+from telemetry.local.postgres import Login
+from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.migrate import migrate
+
+
+def door(**fields: str) -> dict[str, Stream]:
+    """A stream with fields of these types."""
+    document: dict[str, Any] = {
+        "stream": "door",
+        "topic": "devices/+/door",
+        "device": {"path": "device_id"},
+        "event_time": {"path": "ts", "format": "epoch_seconds"},
+        "fields": {name: {"type": type_} for name, type_ in fields.items()},
+    }
+    return {"door": Stream.model_validate(document)}
+
+
+def columns(connection: Connection) -> dict[str, tuple[str, str]]:
+    query = """SELECT column_name, data_type, is_nullable FROM information_schema.columns
+        WHERE table_name = 'door_readings' ORDER BY ordinal_position"""
+    return {name: (type_, nullable) for name, type_, nullable in rows(connection, query)}
+
+
+def test_a_table_is_made_for_every_stream(empty_database: Connection) -> None:
+    done = migrate(empty_database, door(open="boolean", count="integer", level="double", note="string"))
+    assert done == ["migration 0001_ledger.sql", "table door_readings"]
+    assert columns(empty_database) == {
+        "device_id": ("text", "NO"),
+        "event_time": ("timestamp with time zone", "NO"),
+        "reading_id": ("uuid", "NO"),
+        "open": ("boolean", "YES"),
+        "count": ("bigint", "YES"),
+        "level": ("double precision", "YES"),
+        "note": ("text", "YES"),
+        "extra": ("jsonb", "YES"),
+        "load_id": ("bigint", "NO"),
+    }
+
+
+def test_run_again_it_changes_nothing(empty_database: Connection) -> None:
+    migrate(empty_database, door(open="boolean"))
+    assert migrate(empty_database, door(open="boolean")) == []
+
+
+def test_a_new_field_is_a_new_nullable_column_and_keeps_the_rows(empty_database: Connection) -> None:
+    migrate(empty_database, door(open="boolean"))
+    with empty_database, empty_database.cursor() as cursor:
+        cursor.execute("INSERT INTO door_readings VALUES ('d', now(), gen_random_uuid(), true, NULL, 1)")
+    assert migrate(empty_database, door(open="boolean", order="double")) == ["column door_readings.order"]
+    assert rows(empty_database, 'SELECT device_id, open, "order" FROM door_readings') == [("d", True, None)]
+
+
+def test_a_field_that_is_gone_keeps_its_column(empty_database: Connection) -> None:
+    migrate(empty_database, door(open="boolean", level="double"))
+    assert migrate(empty_database, door(open="boolean")) == []
+    assert "level" in columns(empty_database)
+
+
+def test_a_changed_type_is_refused_and_nothing_is_done(empty_database: Connection) -> None:
+    migrate(empty_database, door(level="double"))
+    with pytest.raises(TelemetryError, match="Stream door: field level is text in the contract, and double precision"):
+        migrate(empty_database, door(new="string", level="string"))
+    assert "new" not in columns(empty_database)
+
+
+def test_a_migration_that_was_changed_is_refused(empty_database: Connection, tmp_path: Path) -> None:
+    file = tmp_path / "0001_one.sql"
+    file.write_text("CREATE TABLE one (a integer);")
+    assert migrate(empty_database, {}, tmp_path) == ["migration 0001_one.sql"]
+    (tmp_path / "0002_two.sql").write_text("ALTER TABLE one ADD COLUMN b text DEFAULT '100%';")
+    assert migrate(empty_database, {}, tmp_path) == ["migration 0002_two.sql"]
+    file.write_text("CREATE TABLE one (a text);")
+    with pytest.raises(TelemetryError, match=r"0001_one\.sql: the file has changed"):
+        migrate(empty_database, {}, tmp_path)
+
+
+def test_a_migration_that_fails_leaves_nothing(empty_database: Connection, tmp_path: Path) -> None:
+    (tmp_path / "0001_one.sql").write_text("CREATE TABLE one (a integer);")
+    (tmp_path / "0002_two.sql").write_text("CREATE TABLE two (a nonsense);")
+    with pytest.raises(Exception, match="nonsense"):
+        migrate(empty_database, {}, tmp_path)
+    assert rows(empty_database, "SELECT to_regclass('one'), to_regclass('schema_migrations')") == [(None, None)]
+
+
+def test_two_migrations_at_once_are_as_one(empty_database: Connection, database: Login) -> None:
+    done = []
+
+    def run(_: int) -> None:
+        connection = database.connect()
+        done.append(migrate(connection, door(open="boolean")))
+        connection.close()
+
+    assert at_once(4, run) == []
+    assert sorted(map(len, done)) == [0, 0, 0, 2]
