@@ -151,7 +151,7 @@ def reading(number: int = 0, **changes: Any) -> dict[str, Any]:
     """A payload of stream telemetry, another one for each number."""
     payload = {
         "device_id": f"device-{number % 7}",
-        "timestamp": (HOUR_START + timedelta(seconds=number)).isoformat(),
+        "timestamp": (HOUR_START + timedelta(milliseconds=10 * number)).isoformat(),
         "temperature": 20 + number % 100 / 10,
         "humidity": 50.5,
     }
@@ -180,7 +180,7 @@ def new_queue(stream: str = "telemetry", visibility_seconds: int = 30) -> str:
     return str(made["QueueUrl"])
 
 
-def send(queue: str, bodies: Iterable[str | dict[str, Any]]) -> None:
+def send(queue: str, bodies: Iterable[Any]) -> None:
     """Put messages into a queue."""
     texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
     for start in range(0, len(texts), 10):

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from telemetry.etl.failure import reason
 from telemetry.lake.partitions import Interval
 
 ISO = "%Y-%m-%dT%H:%M:%SZ"
@@ -23,7 +24,7 @@ class Ending:
     def __str__(self) -> str:
         """In plain words, for a log and for the ledger."""
         how = {"TIMED_OUT": "ran out of time", "ABORTED": "was stopped by hand"}.get(self.status, "failed")
-        why = ": ".join(part for part in (self.error, _message(self.cause)) if part)
+        why = reason(self.error, self.cause)
         return f"The execution {self.name} {how}" + (f": {why}" if why else ".")
 
 
@@ -66,12 +67,3 @@ def input_of(stream: str, kind: str, interval: Interval) -> dict[str, str]:
         "start": interval.start.strftime(ISO),
         "end": interval.end.strftime(ISO),
     }
-
-
-def _message(cause: str) -> str:
-    """A Lambda function's error comes as JSON; its message is what a person can read."""
-    try:
-        document = json.loads(cause)
-    except ValueError:
-        return cause
-    return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause

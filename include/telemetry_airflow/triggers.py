@@ -52,7 +52,7 @@ class ExecutionTrigger(BaseTrigger):
     """
 
     FIRST_LOOK = 2.0  # seconds: the scheduler has seen by then that the deferred process is gone
-    LONGEST_PAUSE = 15.0  # seconds: DescribeExecution is throttled by account
+    LONGEST_PAUSE = 5.0  # seconds: DescribeExecution is throttled by account
 
     def __init__(self, *, execution_arn: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -157,7 +157,7 @@ def test_loads_are_listed_newest_first_and_filtered(warehouse: Connection) -> No
         ({"start": HOUR_START}, [later.load_id]),
         ({"end": HOUR_START}, [earlier.load_id]),
     ):
-        assert [load.load_id for load in list_loads(warehouse, **given)] == expected  # type: ignore[arg-type]
+        assert [load.load_id for load in list_loads(warehouse, **given)] == expected
     assert list_loads(warehouse, kind="queue") == []
 
 

@@ -142,8 +142,9 @@ def test_an_escaped_backslash_is_no_nul_character() -> None:
 
 @pytest.mark.parametrize("depth", [250, 260, 1000])
 def test_deep_nesting_is_kept_or_rejected(depth: int) -> None:
-    nested = json.loads('{"x":' * depth + "1" + "}" * depth)
-    outcome = check(payload(note=nested))
+    fitting = json.dumps(payload())[:-1]
+    message = orjson.loads(f'{fitting},"note":' + '{"x":' * depth + "1" + "}" * (depth + 1))
+    outcome = VALIDATE(message, LATEST)
     assert isinstance(outcome, Reading) if depth < 254 else outcome[0] is Reason.too_deep
 
 

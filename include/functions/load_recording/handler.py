@@ -8,6 +8,7 @@ from typing import Any
 from telemetry.aws import client
 from telemetry.deployment import Deployment
 from telemetry.errors import TelemetryError
+from telemetry.etl.failure import reason
 from telemetry.etl.manifest import missing_objects
 from telemetry.etl.request import parse_request
 from telemetry.warehouse.connection import Connection, connect
@@ -46,4 +47,4 @@ def _fail(connection: Connection, event: dict[str, Any]) -> Load:
         execution_arn=request.execution_arn,
     )
     error = event["error"]
-    return close_load(connection, load.load_id, error=f"{error.get('Error')}: {error.get('Cause')}")
+    return close_load(connection, load.load_id, error=reason(error.get("Error", ""), error.get("Cause", "")))

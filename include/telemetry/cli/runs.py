@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -120,9 +120,10 @@ def run_day(airflow: AirflowApi, stream: str, day: date, *, tell: Tell = _nobody
 
 
 def run_queue(airflow: AirflowApi, stream: str, *, tell: Tell = _nobody) -> list[Load]:
-    """Drain a stream's queue through Airflow, and return the load."""
+    """Drain a stream's queue through Airflow, and return the loads that did it: a scheduled run may have been first."""
+    began = datetime.now(UTC)
     _run(airflow, f"{stream}_queue", tell)
-    return _newest_loads(stream, "queue", None)[:1]
+    return [load for load in _newest_loads(stream, "queue", None) if load.ended_at and load.ended_at >= began]
 
 
 def _run(airflow: AirflowApi, dag_id: str, tell: Tell, **params: str) -> None:

@@ -45,30 +45,32 @@ def drain(
     written: set[str] = set()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for batch in _batches(partial(_receive, sqs, queue_url, pool), limits, out_of_time):
-            new = {message["MessageId"]: message for message in batch if message["MessageId"] not in written}
+            new = [message for message_id, message in batch.items() if message_id not in written]
             if new:
-                _put(s3, bucket, queue_prefix(stream, datetime.now(UTC)) + name, new.values())
-                written |= new.keys()
-            _delete(sqs, queue_url, pool, batch)
+                _put(s3, bucket, queue_prefix(stream, datetime.now(UTC)) + name, new)
+                written |= batch.keys()
+            _delete(sqs, queue_url, pool, list(batch.values()))
     return len(written)
 
 
 def _batches(
     receive: Callable[[int], list[Message]], limits: Extract, out_of_time: Callable[[], bool]
-) -> Iterator[list[Message]]:
-    """What becomes one object each, until rounds bring nothing that was sent before the first."""
+) -> Iterator[dict[str, Message]]:
+    """What becomes one object each, by message id, until rounds bring nothing new that was sent before the first."""
     began = datetime.now(UTC).timestamp() * 1000
-    batch: list[Message] = []
-    taken = size = idle = 0
-    while idle < EMPTY_ROUNDS and taken < limits.queue_batch_messages and not out_of_time():
-        received = receive(min(limits.queue_batch_messages - taken, limits.queue_object_messages - len(batch)))
-        idle = 0 if any(_sent_at(message) < began for message in received) else idle + 1
-        batch += received
-        taken += len(received)
-        size += sum(len(message["Body"]) for message in received)
+    known: set[str] = set()
+    batch: dict[str, Message] = {}
+    idle = size = 0
+    while idle < EMPTY_ROUNDS and len(known) < limits.queue_batch_messages and not out_of_time():
+        received = receive(min(limits.queue_batch_messages - len(known), limits.queue_object_messages - len(batch)))
+        new = [message for message in received if message["MessageId"] not in known]
+        idle = 0 if any(_sent_at(message) < began for message in new) else idle + 1
+        size += sum(len(message["Body"]) for message in new)
+        known.update(message["MessageId"] for message in new)
+        batch.update((message["MessageId"], message) for message in received)
         if len(batch) >= limits.queue_object_messages or size >= limits.queue_object_bytes:
             yield batch
-            batch, size = [], 0
+            batch, size = {}, 0
     if batch:
         yield batch
 

@@ -34,7 +34,7 @@ class Transformer:
     def transform(self, item: RawObject) -> RawObject:
         """Write the Parquet files of one object; returns the reference with its ``rows``, or with its ``error``."""
         try:
-            raw = self._s3.get_object(Bucket=item["bucket"], Key=item["key"], IfMatch=item["etag"])
+            raw = self._s3.get_object(Bucket=item["bucket"], Key=item["key"], IfMatch=f'"{item["etag"]}"')
         except ClientError as error:
             if error.response["Error"]["Code"] not in PERMANENT:
                 raise

@@ -123,7 +123,7 @@ class Airflow:
 
     def _report(self) -> dict[str, Any] | None:
         try:
-            response = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=5, trust_env=False)
+            response = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=15, trust_env=False)
             return dict(response.json()) if response.status_code == httpx.codes.OK else None
         except (httpx.HTTPError, ValueError):
             return None

@@ -1,0 +1,58 @@
+"""Flat memory: what a function needs follows from its settings, not from the size of what it is given."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import etl
+from etl import Execution, put_raw, reading, rows
+from telemetry.warehouse.connection import Connection
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+CALL = """
+import json, resource, sys
+from etl import call
+name, event = json.load(sys.stdin)
+answer = call(name, event)
+print(json.dumps([answer, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))
+"""
+
+
+def measured(name: str, event: dict[str, Any]) -> tuple[Any, int]:
+    """A function's answer, and the most memory that it had, in MiB; in a process of its own."""
+    command = [sys.executable, "-c", CALL]
+    run = subprocess.run(
+        command,
+        input=json.dumps([name, event]),
+        cwd=Path(etl.__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer, peak = json.loads(run.stdout)
+    return answer, peak
+
+
+def peaks(number: int) -> tuple[int, int]:
+    """The peaks of transforming and of loading one object with that many readings."""
+    put_raw((reading(n) for n in range(number)), name=f"of-{number}.gz")
+    execution = Execution("telemetry")
+    (item,) = execution.extract()
+    batch = {"stream": "telemetry", "load_id": execution.extracted["load_id"]}
+    transformed, transforming = measured("data_transformation", {"BatchInput": batch, "Items": [item]})
+    _, loading = measured("data_loading", transformed)
+    return transforming, loading
+
+
+def test_an_object_eight_times_as_large_needs_no_more_memory(warehouse: Connection) -> None:
+    small, large = peaks(25_000), peaks(200_000)
+    assert rows(warehouse, "SELECT sum(loaded), sum(duplicate) FROM load_objects") == [(200_000, 25_000)]
+    for few, many in zip(small, large, strict=True):
+        assert many - few < 40, f"{small} MiB, then {large} MiB"

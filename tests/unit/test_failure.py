@@ -1,0 +1,22 @@
+"""What the ledger and the task's log say of a failed execution."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from telemetry.etl.failure import reason
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "said"),
+    [
+        ("TelemetryError", json.dumps({"errorMessage": "no stream", "stackTrace": ["…"]}), "TelemetryError: no stream"),
+        ("States.Timeout", "", "States.Timeout"),
+        ("", "stopped by hand", "stopped by hand"),
+        ("E", '["not", "an", "object"]', 'E: ["not", "an", "object"]'),
+    ],
+)
+def test_the_message_is_said_without_its_stack_trace(error: str, cause: str, said: str) -> None:
+    assert reason(error, cause) == said
