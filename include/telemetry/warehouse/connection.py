@@ -15,13 +15,13 @@ from telemetry.errors import TelemetryError
 Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
 
-# The server gives up on a client that has gone, so that a killed loader's locks are free within a minute.
+# The server gives up on a client that has gone or is frozen, so that the locks of a dead loader are soon free.
 SESSION = {
     "timezone": "UTC",
     "tcp_keepalives_idle": 20,
     "tcp_keepalives_interval": 10,
     "tcp_keepalives_count": 3,
-    "idle_in_transaction_session_timeout": 600_000,
+    "idle_in_transaction_session_timeout": 120_000,
 }
 
 
