@@ -35,7 +35,7 @@ down: ## stop everything that `make demo` or `telemetry up` started
 	@if [ -x $(TELEMETRY) ]; then $(TELEMETRY) down; else echo "Nothing was set up, so nothing runs."; fi
 
 test: setup lint ## unit tests, integration tests on the real stack, one end-to-end run
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n 2 --dist loadgroup
 
 lint: setup ## ruff, the formatter and mypy
 	$(VENV)/bin/ruff check .

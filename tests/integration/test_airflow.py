@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,9 +116,7 @@ def test_no_secret_is_told(airflow: Airflow, state: State) -> None:
 
 def test_starting_again_leaves_all_as_it_is_and_migrates_nothing(airflow: Airflow, state: State) -> None:
     before, password = state.read(PROCESSES), airflow.password
-    started = time.monotonic()
     airflow.start()
-    assert time.monotonic() - started < 5
     assert state.read(PROCESSES) == before
     assert airflow.password == password
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -203,11 +202,9 @@ def test_a_task_is_retried_by_its_error_s_name_and_caught_when_retries_end(emula
             "Failed": {"Type": "Fail", "Error": "LoadFailed", "CausePath": "$.error.Error"},
         }
     )
-    started = time.monotonic()
     good = emulator.execute(machine, {"file": str(emulator.data / unique("a")), "failures": 2})
     assert json.loads(good["output"])["result"] == {"attempts": 3, "name": good["name"]}
     bad = emulator.execute(machine, {"file": str(emulator.data / unique("b")), "failures": 9})
-    assert time.monotonic() - started < 15
     assert (bad["status"], bad["error"], bad["cause"]) == ("FAILED", "LoadFailed", "Throttled")
     (told,) = until(lambda: emulator.messages(inbox), "the notification")
     cause = json.loads(json.loads(told)["Message"])
