@@ -190,11 +190,11 @@ LINE = json.dumps(reading(1)).encode() + b"\n"
     ("content", "readings", "reasons"),
     [
         (b"", 0, []),
-        (gzip.compress(b""), 0, []),
+        (gzip.compress(b"", mtime=0), 0, []),
         (b"not gzip, nor JSON\n" + LINE, 1, ["not_json"]),
-        (gzip.compress(LINE)[:-4], 1, ["truncated_object"]),
-        (gzip.compress(LINE) + b"more", 1, ["corrupt_object"]),
-        (gzip.compress(LINE)[:5], 0, ["truncated_object"]),
+        (gzip.compress(LINE, mtime=0)[:-4], 1, ["truncated_object"]),
+        (gzip.compress(LINE, mtime=0) + b"more", 1, ["corrupt_object"]),
+        (gzip.compress(LINE, mtime=0)[:5], 0, ["truncated_object"]),
     ],
 )
 def test_an_object_of_any_kind_ends_in_the_ledger(
