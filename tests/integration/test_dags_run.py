@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, Protocol
+from uuid import uuid4
 
 import psycopg2
 import pytest
@@ -58,7 +59,7 @@ def ledger(stack: Stack, clients: Any) -> Iterator[RealDictCursor]:
 
 
 def put_readings(stack: Stack, clients: Any, hour: datetime, readings: int = 3) -> None:
-    """An hour partition with one raw object of that many readings."""
+    """An hour partition with one more history object of that many readings: its name says so, for the accounts."""
     messages = [
         {
             "device_id": f"device-{n}",
@@ -69,7 +70,7 @@ def put_readings(stack: Stack, clients: Any, hour: datetime, readings: int = 3) 
         for n in range(readings)
     ]
     body = gzip.compress("".join(json.dumps(message) + "\n" for message in messages).encode())
-    key = f"{raw_prefix(STREAM, hour)}{datetime.now(UTC).timestamp()}.gz"
+    key = f"{raw_prefix(STREAM, hour)}history-{readings}-{uuid4().hex[:16]}.jsonl.gz"
     clients("s3").put_object(Bucket=stack.environment["TELEMETRY_RAW_BUCKET"], Key=key, Body=body)
 
 

@@ -79,8 +79,8 @@ def live_span() -> tuple[datetime, datetime]:
 
 
 def past_span(days: int) -> tuple[datetime, datetime]:
-    """The whole days before today, in UTC."""
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    """The last whole days in UTC whose daily run is due: yesterday's is, some time after midnight."""
+    today = (datetime.now(UTC) - timedelta(hours=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=days), today
 
 
