@@ -73,6 +73,12 @@ def _unpacked(arn: str) -> Path:
     return folder
 
 
+@cache
+def _digest(content: bytes) -> str:
+    """Of a layer's zip; the state is written every few seconds, and the bytes object is the same all the time."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def _versions(layers: Any) -> Iterator[dict[str, Any]]:
     for layer in layers._data.values():
         yield from layer["versions"]
@@ -84,7 +90,7 @@ def _putting_zips_aside(get_state: Any, folder: Path) -> Any:
         for version in _versions(state["layers"]):
             content = version.pop("_zip_data")
             if content is not None:
-                version[FILE] = hashlib.sha256(content).hexdigest()
+                version[FILE] = _digest(content)
                 path = folder / version[FILE]
                 if not path.exists():
                     path.write_bytes(content)

@@ -43,6 +43,7 @@ def serve(port: int, data: Path) -> None:
     buffers = firehose.install(data / "firehose")
     layers.install(data / "layers")
     _raise_file_limit()
+    logging.getLogger("persistence").setLevel(logging.WARNING)  # it tells of every file, every few seconds
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.graceful_timeout = GRACE
@@ -100,8 +101,14 @@ def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]
                 metrics.settle()
             return event
 
+        async def send_when_mqtt_is_ready(event: Any) -> None:
+            if event["type"] == "lifespan.startup.complete":
+                # Python before 3.11.4 loses the first handshake of a listener that makes its certificate only then.
+                await iot._mtls_context()
+            await send(event)
+
         if scope["type"] == "lifespan":
-            await ministack_app.app(scope, receive_after_draining, send)
+            await ministack_app.app(scope, receive_after_draining, send_when_mqtt_is_ready)
             functions.stop_all()
         else:
             await ministack_app.app(scope, receive, send)
@@ -110,6 +117,7 @@ def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]
     seam.private(ministack_app, "_build_persistence_save_dict")
     seam.private(persistence, "save_all")
     seam.private(iot, "mtls_stop")
+    seam.private(iot, "_mtls_context")
     return application
 
 
