@@ -71,7 +71,7 @@ def test_a_taken_port_is_named_and_left_alone(tmp_path: Path, stack: Stack) -> N
         port = taken.getsockname()[1]
         (state / "ports.json").write_text(json.dumps({"postgres": port}))
         done = stack.run("up", check=False, TELEMETRY_STATE=str(state))
-        stack.run("down", TELEMETRY_STATE=str(state))
+        stack.run("reset", "--yes", TELEMETRY_STATE=str(state))
     assert done.returncode != 0
     assert str(port) in done.stderr
 
