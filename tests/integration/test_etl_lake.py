@@ -317,7 +317,7 @@ def _as_floats(value: Any) -> Any:
     return float(value) if type(value) is int else value
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded messages are not here")
+@pytest.mark.skipif(not RECORDED.exists(), reason="put the recorded messages at ../shared/data beside the project")
 def test_the_recorded_messages_are_equal_to_their_rows_by_sql(warehouse: Connection) -> None:
     recorded = json.loads(RECORDED.read_text())
     put_raw(recorded, stream="environment")

@@ -151,5 +151,5 @@ def test_a_byte_order_mark_is_passed(tmp_path: Path) -> None:
 def test_the_sensor_arrays_messages_come_back_whole() -> None:
     path = Path(__file__).parents[3] / "shared" / "data" / "environment-messages.json"
     if not path.exists():
-        pytest.skip("the recorded messages are not beside the project")
+        pytest.skip("put the recorded messages at ../shared/data beside the project")
     assert [json.loads(message.payload) for message in replay(path, ENVIRONMENT)] == json.loads(path.read_text())

@@ -328,7 +328,7 @@ def test_nothing_that_is_said_gets_lost(said: dict[str, Any]) -> None:
 def test_the_recorded_messages_all_fit() -> None:
     recorded = Path(__file__).parents[3] / "shared" / "data" / "environment-messages.json"
     if not recorded.exists():
-        pytest.skip("the recorded messages are not here")
+        pytest.skip("put the recorded messages at ../shared/data beside the project")
     stream = find_stream("environment")
     outcomes = [check(message, stream) for message in json.loads(recorded.read_text())]
     assert all(isinstance(outcome, Reading) for outcome in outcomes)
