@@ -19,7 +19,8 @@ CREATE TABLE loads (
     loaded         bigint NOT NULL DEFAULT 0,
     duplicate      bigint NOT NULL DEFAULT 0,
     quarantined    bigint NOT NULL DEFAULT 0,
-    error          text,
+    first_error    text,                            -- of its rows: "line 17: wrong_type: temperature is a string"
+    error          text,                            -- why the load failed
     started_at     timestamptz NOT NULL DEFAULT now(),
     ended_at       timestamptz,
     UNIQUE (stream, kind, interval_start, interval_end, generation),
@@ -39,7 +40,7 @@ CREATE TABLE load_objects (
     etag            text NOT NULL,
     bytes           bigint NOT NULL,
     messages        bigint NOT NULL,               -- as published; an array payload is one message with several rows
-    redelivered     bigint NOT NULL DEFAULT 0,     -- queue messages that an earlier object already carried
+    redelivered     bigint NOT NULL DEFAULT 0,     -- messages that it repeats, or that an earlier object brought
     rows_read       bigint NOT NULL,
     loaded          bigint NOT NULL,
     duplicate       bigint NOT NULL,
@@ -51,6 +52,19 @@ CREATE TABLE load_objects (
 );
 CREATE INDEX load_objects_by_partition ON load_objects (stream, lane, partition_start);
 CREATE INDEX load_objects_by_load ON load_objects (load_id);
+
+-- An object of one partition may hold messages of two days: what was received on a day is counted here.
+CREATE TABLE load_object_days (
+    bucket   text NOT NULL,
+    key      text NOT NULL,
+    stream   text NOT NULL,
+    lane     text NOT NULL,
+    day      date NOT NULL,                        -- in UTC
+    messages bigint NOT NULL CHECK (messages > 0),
+    PRIMARY KEY (bucket, key, day),
+    FOREIGN KEY (bucket, key) REFERENCES load_objects
+);
+CREATE INDEX load_object_days_by_day ON load_object_days (stream, lane, day);
 
 CREATE TABLE quarantine (
     quarantine_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -68,7 +82,7 @@ CREATE TABLE quarantine (
 );
 CREATE INDEX quarantine_by_stream ON quarantine (stream, created_at);
 
--- SQS delivers at least once: a message that comes again after its object was written is known by its id.
+-- SQS delivers at least once: a message that comes again after its object was loaded is known by its envelope's id.
 CREATE TABLE queue_messages (
     message_id  text PRIMARY KEY,
     bucket      text NOT NULL,

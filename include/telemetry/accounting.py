@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
@@ -15,8 +16,8 @@ from telemetry.aws import client
 from telemetry.contracts.model import Stream
 from telemetry.deployment import Deployment
 from telemetry.lake.history import history_records
-from telemetry.lake.lines import read_lines
 from telemetry.lake.partitions import QUEUE, RAW, Lane
+from telemetry.lake.records import read_receipts
 from telemetry.settings import Names
 from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection
@@ -174,7 +175,7 @@ def _table(connection: Connection, stream: Stream) -> tuple[int, datetime | None
 
 
 class Objects(NamedTuple):
-    """Records that history objects brought, and messages of objects that the ledger lacks."""
+    """Records that history objects brought, and messages that are in objects and not in the ledger."""
 
     history: int
     not_loaded: int
@@ -189,8 +190,11 @@ def _bucket(connection: Connection, bucket: str, stream: str, lane: Lane) -> Obj
         loaded = ledger.loaded_keys(connection, bucket, keys)
         missing += [key for key in keys if key not in loaded]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        not_loaded = sum(pool.map(lambda key: _messages(s3, bucket, key), missing))
-    return Objects(history, not_loaded)
+        receipts = list(pool.map(lambda key: _receipts(s3, bucket, key), missing))
+    ids = set(chain.from_iterable(one.ids for one in receipts))
+    if lane is Lane.queue:
+        ids -= ledger.known_messages(connection, ids)
+    return Objects(history, sum(one.without_id for one in receipts) + len(ids))
 
 
 def _pages(s3: Any, bucket: str, prefix: str) -> Iterator[list[str]]:
@@ -198,9 +202,22 @@ def _pages(s3: Any, bucket: str, prefix: str) -> Iterator[list[str]]:
         yield [entry["Key"] for entry in page.get("Contents", [])]
 
 
-def _messages(s3: Any, bucket: str, key: str) -> int:
-    """A message is a line, in both lanes."""
-    return sum(1 for _ in read_lines(s3.get_object(Bucket=bucket, Key=key)["Body"], longest=1))
+class Receipts(NamedTuple):
+    """The messages of one object: the ids of their envelopes, and how many have none."""
+
+    ids: set[str]
+    without_id: int
+
+
+def _receipts(s3: Any, bucket: str, key: str) -> Receipts:
+    ids: set[str] = set()
+    without_id = 0
+    for receipt in read_receipts(s3.get_object(Bucket=bucket, Key=key)["Body"]):
+        if receipt.message_id is None:
+            without_id += 1
+        else:
+            ids.add(receipt.message_id)
+    return Receipts(ids, without_id)
 
 
 def _depth(queue: str) -> int:

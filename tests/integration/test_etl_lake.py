@@ -20,6 +20,7 @@ from etl import HOUR_START, Execution, at_once, ledger_of, put_object, put_raw, 
 from telemetry.contracts.load import find_stream
 from telemetry.errors import TelemetryError
 from telemetry.etl.load import Loader
+from telemetry.lake.envelopes import as_line
 from telemetry.lake.partitions import HOUR, Interval
 from telemetry.local.postgres import Login
 from telemetry.settings import load_settings
@@ -176,9 +177,9 @@ def test_a_late_object_is_taken_by_the_next_hour_that_looks_back(warehouse: Conn
 
 
 def test_a_day_takes_the_queue_objects_too_that_no_load_has_taken(warehouse: Connection) -> None:
-    envelope = {"message_id": "m-1", "sent_at": 0, "body": json.dumps(reading(0))}
+    line = as_line(json.dumps(reading(0)), "m-1", 0)
     key = f"queue-data/telemetry/{HOUR_START:year=%Y/month=%m/day=%d/hour=%H}/left.jsonl.gz"
-    etl.s3().put_object(Bucket=etl.raw_bucket(), Key=key, Body=gzip.compress(json.dumps(envelope).encode()))
+    etl.s3().put_object(Bucket=etl.raw_bucket(), Key=key, Body=gzip.compress(line))
     Execution("telemetry", kind="daily", interval=Interval.day(HOUR_START.date())).run()
     assert rows(warehouse, "SELECT lane, messages, loaded FROM load_objects") == [("queue", 1, 1)]
 

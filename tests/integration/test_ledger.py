@@ -12,7 +12,7 @@ from etl import HOUR_START, at_once, rows
 from telemetry.errors import TelemetryError
 from telemetry.lake.partitions import HOUR, Interval
 from telemetry.local.postgres import Login
-from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.connection import Connection, transaction
 from telemetry.warehouse.ledger import (
     Load,
     close_load,
@@ -23,6 +23,7 @@ from telemetry.warehouse.ledger import (
     loaded_keys,
     open_load,
 )
+from telemetry.warehouse.objects import ObjectCounts, claim_object, record_object
 
 INTERVAL = Interval.hour(HOUR_START)
 
@@ -47,14 +48,31 @@ def by_hand(connection: Connection, name: str) -> Load:
 
 
 def add_object(connection: Connection, load: Load, key: str, *numbers: int, lane: str = "lake") -> None:
-    """An object of that load: messages, redelivered, rows read, loaded, duplicate, quarantined."""
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            """INSERT INTO load_objects (bucket, key, stream, lane, partition_start, load_id, etag, bytes,
-                messages, redelivered, rows_read, loaded, duplicate, quarantined)
-            VALUES ('raw', %s, 'door', %s, %s, %s, '', 10, %s, %s, %s, %s, %s, %s)""",
-            (key, lane, HOUR_START, load.load_id, *numbers),
+    """An object of that load: messages, redelivered, loaded, duplicate, quarantined."""
+    messages, redelivered, loaded, duplicate, quarantined = numbers
+    with transaction(connection) as cursor:
+        assert claim_object(
+            cursor,
+            load_id=load.load_id,
+            stream="door",
+            lane=lane,
+            bucket="raw",
+            key=key,
+            etag="",
+            size=10,
+            partition_start=HOUR_START,
         )
+        counts = ObjectCounts(
+            bucket="raw",
+            key=key,
+            days={HOUR_START.date(): messages},
+            redelivered=redelivered,
+            loaded=loaded,
+            duplicate=duplicate,
+            quarantined=quarantined,
+            first_error="line 3: wrong" if quarantined else None,
+        )
+        record_object(cursor, counts)
 
 
 def test_an_execution_is_named_after_stream_kind_interval_and_generation(warehouse: Connection) -> None:
@@ -113,12 +131,12 @@ def test_an_execution_started_by_hand_gets_a_load_of_its_own(warehouse: Connecti
 
 def test_a_load_is_closed_with_what_its_objects_count(warehouse: Connection) -> None:
     load = opened(warehouse)
-    add_object(warehouse, load, "a", 10, 2, 12, 7, 4, 1)
-    add_object(warehouse, load, "b", 1, 0, 1, 1, 0, 0)
+    add_object(warehouse, load, "a", 10, 2, 7, 4, 1)
+    add_object(warehouse, load, "b", 1, 0, 1, 0, 0)
     closed = close_load(warehouse, load.load_id)
     found = {name: asdict(closed)[name] for name in ("status", "objects", "bytes", "rows_read", "loaded")}
     assert found == {"status": "succeeded", "objects": 2, "bytes": 20, "rows_read": 13, "loaded": 8}
-    assert (closed.duplicate, closed.quarantined, closed.error) == (4, 1, None)
+    assert (closed.duplicate, closed.quarantined, closed.first_error, closed.error) == (4, 1, "line 3: wrong", None)
     assert closed.ended_at is not None
     again = close_load(warehouse, load.load_id)
     assert {**asdict(again), "ended_at": closed.ended_at} == asdict(closed)
@@ -133,10 +151,24 @@ def test_a_load_without_objects_is_empty_and_may_say_why(warehouse: Connection) 
 
 def test_a_failed_load_counts_what_was_committed_and_can_succeed_later(warehouse: Connection) -> None:
     load = opened(warehouse)
-    add_object(warehouse, load, "a", 5, 0, 5, 5, 0, 0)
+    add_object(warehouse, load, "a", 5, 0, 5, 0, 0)
     failed = close_load(warehouse, load.load_id, error="x" * 10_000)
     assert (failed.status, failed.loaded, len(failed.error or "")) == ("failed", 5, 4000)
     assert close_load(warehouse, load.load_id).status == "succeeded"
+
+
+def test_an_object_that_comes_after_its_load_was_closed_is_in_its_sums(warehouse: Connection) -> None:
+    load = opened(warehouse)
+    close_load(warehouse, load.load_id, error="gave up")
+    add_object(warehouse, load, "late", 5, 0, 5, 0, 0)
+    late = find_load(warehouse, load.load_id)
+    assert (late.status, late.objects, late.loaded) == ("failed", 1, 5)
+
+
+def test_what_was_received_on_two_days_is_counted_by_day(warehouse: Connection) -> None:
+    add_object(warehouse, opened(warehouse), "a", 5, 0, 5, 0, 0)
+    query = "SELECT stream, lane, day, messages FROM load_object_days"
+    assert rows(warehouse, query) == [("door", "lake", HOUR_START.date(), 5)]
 
 
 def test_an_unknown_load_is_a_clear_error(warehouse: Connection) -> None:
@@ -163,9 +195,9 @@ def test_loads_are_listed_newest_first_and_filtered(warehouse: Connection) -> No
 
 def test_counts_are_by_stream_lane_and_partition(warehouse: Connection) -> None:
     load = opened(warehouse)
-    add_object(warehouse, load, "a", 10, 0, 12, 7, 4, 1)
-    add_object(warehouse, load, "b", 1, 0, 1, 1, 0, 0)
-    add_object(warehouse, load, "c", 3, 2, 3, 0, 3, 0, lane="queue")
+    add_object(warehouse, load, "a", 10, 0, 7, 4, 1)
+    add_object(warehouse, load, "b", 1, 0, 1, 0, 0)
+    add_object(warehouse, load, "c", 3, 2, 0, 3, 0, lane="queue")
     assert [tuple(row) for row in counts(warehouse)] == [
         ("door", "lake", HOUR_START, 2, 11, 0, 13, 8, 4, 1),
         ("door", "queue", HOUR_START, 1, 3, 2, 3, 0, 3, 0),
@@ -178,26 +210,27 @@ def test_counts_are_by_stream_lane_and_partition(warehouse: Connection) -> None:
 def test_the_keys_that_are_loaded_are_found_however_many_are_asked_for(warehouse: Connection) -> None:
     load = opened(warehouse)
     for key in ("k-0", "k-1500", "k-2999"):
-        add_object(warehouse, load, key, 1, 0, 1, 1, 0, 0)
+        add_object(warehouse, load, key, 1, 0, 1, 0, 0)
     keys = (f"k-{number}" for number in range(3000))
     assert loaded_keys(warehouse, "raw", keys) == {"k-0", "k-1500", "k-2999"}
     assert loaded_keys(warehouse, "other", ["k-0"]) == set()
 
 
-@pytest.mark.parametrize("numbers", [(1, 0, 2, 1, 0, 0), (1, 0, 1, 1, 1, 0), (1, 0, 0, 0, 0, 1)])
-def test_the_database_refuses_an_object_that_does_not_conserve_its_rows(
-    warehouse: Connection, numbers: tuple[int, ...]
-) -> None:
-    load = opened(warehouse)
-    with pytest.raises(psycopg2.errors.CheckViolation):
-        add_object(warehouse, load, "a", *numbers)
+@pytest.mark.parametrize("table", ["load_objects", "loads"])
+@pytest.mark.parametrize("column", ["rows_read", "loaded", "duplicate", "quarantined"])
+def test_the_database_refuses_what_does_not_conserve_its_rows(warehouse: Connection, table: str, column: str) -> None:
+    add_object(warehouse, opened(warehouse), "a", 4, 0, 2, 1, 1)
+    with pytest.raises(psycopg2.errors.CheckViolation), transaction(warehouse) as cursor:
+        cursor.execute(f"UPDATE {table} SET {column} = {column} + 1")
 
 
 def test_the_database_refuses_an_object_twice(warehouse: Connection) -> None:
     load = opened(warehouse)
-    add_object(warehouse, load, "a", 1, 0, 1, 1, 0, 0)
-    with pytest.raises(psycopg2.errors.UniqueViolation):
-        add_object(warehouse, load, "a", 1, 0, 1, 1, 0, 0)
+    add_object(warehouse, load, "a", 1, 0, 1, 0, 0)
+    with pytest.raises(AssertionError):
+        add_object(warehouse, load, "a", 1, 0, 1, 0, 0)
+    with pytest.raises(psycopg2.errors.UniqueViolation), transaction(warehouse) as cursor:
+        cursor.execute("INSERT INTO load_objects SELECT * FROM load_objects")
 
 
 def test_times_are_in_utc(warehouse: Connection) -> None:

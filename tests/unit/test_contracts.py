@@ -35,7 +35,7 @@ def test_the_projects_own_contracts_are_read() -> None:
 def test_everything_follows_from_the_file(tmp_path: Path) -> None:
     stream = load_stream(contract(tmp_path, GOOD))
     assert stream.table == "door_readings"
-    assert stream.rule_sql == "SELECT * FROM 'devices/+/door'"
+    assert stream.rule_sql.endswith(" encode(*, 'base64') AS payload FROM 'devices/+/door'")
     assert stream.topic_of("a") == "devices/a/door"
     assert [(column.name, column.sql) for column in reading_columns(stream)] == [
         ("device_id", "text"),
@@ -50,7 +50,7 @@ def test_everything_follows_from_the_file(tmp_path: Path) -> None:
 def test_only_the_queues_files_know_messages(tmp_path: Path) -> None:
     stream = load_stream(contract(tmp_path, GOOD))
     assert readings_schema(stream, Lane.lake).names[-3:] == ["extra", "line", "item"]
-    assert readings_schema(stream, Lane.queue).names[-3:] == ["line", "item", "message_id"]
+    assert readings_schema(stream, Lane.queue).names[-4:] == ["line", "item", "message_id", "received_on"]
     assert rejects_schema(Lane.lake).names == ["reason", "detail", "raw", "line", "item"]
 
 

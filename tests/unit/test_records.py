@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -16,9 +17,9 @@ from hypothesis import strategies as st
 
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Outcome, Reading
+from telemetry.lake.envelopes import as_line
 from telemetry.lake.lines import CHUNK, read_lines
-from telemetry.lake.partitions import Lane
-from telemetry.lake.records import Message, Row, read_messages, read_payload
+from telemetry.lake.records import Message, Row, read_messages, read_payload, read_receipts
 from telemetry.lake.spans import split_array, split_glued
 
 LONGEST = 1000
@@ -32,13 +33,14 @@ def check(payload: Any) -> Outcome:
     return GOOD if "ok" in payload else Reject(Reason.missing_field, "")
 
 
-def lake(content: bytes, longest: int = LONGEST) -> list[Message]:
-    return list(read_messages(io.BytesIO(content), Lane.lake, check, longest))
+def read(content: bytes, longest: int = LONGEST) -> list[Message]:
+    return list(read_messages(io.BytesIO(content), check, longest))
 
 
-def queue(*lines: Any) -> list[Message]:
-    text = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
-    return list(read_messages(io.BytesIO(text), Lane.queue, check, LONGEST))
+def envelope(payload: bytes, /, message_id: str = "m-1", received_at: int = 86_400_000, **changes: Any) -> bytes:
+    """A line as the topic rule makes it."""
+    document = {"message_id": message_id, "topic": "devices/d/t", "received_at": received_at}
+    return json.dumps({**document, "payload": base64.b64encode(payload).decode(), **changes}).encode()
 
 
 def said(rows: list[Row]) -> list[str]:
@@ -50,13 +52,13 @@ def all_said(messages: list[Message]) -> list[str]:
     return [word for message in messages for word in said(message.rows)]
 
 
-# Messages of the lake
+# Lines without an envelope
 
 
 def test_a_line_is_a_message() -> None:
-    messages = lake(b'{"ok":1}\n\n{"ok":2}\nnonsense')
-    assert [message.line for message in messages] == [1, 3, 4]
-    assert all_said(messages) == ["ok", "ok", "not_json"]
+    messages = read(b'{"ok":1}\n\n{"ok":2}\nnonsense')
+    assert [message.line for message in messages] == [1, 2, 3, 4]
+    assert all_said(messages) == ["ok", "not_json", "ok", "not_json"]
 
 
 @pytest.mark.parametrize(
@@ -90,43 +92,49 @@ def test_a_line_is_a_message() -> None:
     ],
 )
 def test_a_line_becomes_rows_and_a_reject_keeps_its_bytes(line: bytes, reasons: list[str], raws: list[bytes]) -> None:
-    (message,) = lake(line + b"\n", longest=100_000)
+    (message,) = read(line + b"\n", longest=100_000)
     assert said(message.rows) == reasons
     assert [row.raw for row in message.rows] == raws
 
 
 def test_a_bad_line_does_not_harm_its_neighbours() -> None:
     content = b"\n".join([b'{"ok":1}', b"\xff\xfe", b'{"ok":', b"x" * 5000, b'{"ok":2}'])
-    assert all_said(lake(content)) == ["ok", "bad_encoding", "not_json", "too_large", "ok"]
+    assert all_said(read(content)) == ["ok", "bad_encoding", "not_json", "too_large", "ok"]
 
 
 def test_of_a_line_that_is_too_long_the_beginning_is_kept() -> None:
     for length in (LONGEST + 1, CHUNK - 1, CHUNK, 3 * CHUNK + 7):
-        too_long, after = lake(b"a" * length + b'\n{"ok":1}')
+        too_long, after = read(b"a" * length + b'\n{"ok":1}')
         assert said(too_long.rows) == ["too_large"]
         assert too_long.rows[0].raw == b"a" * LONGEST
         assert f"has {length} bytes" in str(too_long.rows[0].outcome)
         assert said(after.rows) == ["ok"]
-    assert all_said(lake(b'{"ok":"' + b"a" * (LONGEST - 9) + b'"}')) == ["ok"]
+    assert all_said(read(b'{"ok":"' + b"a" * (LONGEST - 9) + b'"}')) == ["ok"]
 
 
 # Objects
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0), gzip.compress(b"\n\n", mtime=0)])
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0)])
 def test_an_empty_object_holds_no_message(content: bytes) -> None:
-    assert lake(content) == []
+    assert read(content) == []
+
+
+def test_empty_lines_are_empty_payloads() -> None:
+    messages = read(gzip.compress(b"\n\n"))
+    assert all_said(messages) == ["not_json", "not_json"]
+    assert [message.rows[0].raw for message in messages] == [b"", b""]
 
 
 def test_gzip_of_several_members_is_one_object() -> None:
     halves = gzip.compress(b'{"ok":1}\n{"o') + gzip.compress(b'k":2}\n')
-    assert all_said(lake(halves)) == ["ok", "ok"]
+    assert all_said(read(halves)) == ["ok", "ok"]
 
 
 @given(st.integers(1, 400))
 def test_a_truncated_object_gives_what_can_be_read_and_says_so(cut: int) -> None:
     content = gzip.compress(b"".join(b'{"ok":%d}\n' % n for n in range(500)))
-    messages = lake(content[: -min(cut, len(content) - 2)])
+    messages = read(content[: -min(cut, len(content) - 2)])
     assert [message.line for message in messages] == list(range(1, len(messages) + 1))
     assert set(all_said(messages[:-1])) <= {"ok"}
     assert all_said(messages[-1:]) == ["truncated_object"]
@@ -134,8 +142,8 @@ def test_a_truncated_object_gives_what_can_be_read_and_says_so(cut: int) -> None
 
 def test_a_corrupt_object_gives_what_can_be_read_and_says_so() -> None:
     content = gzip.compress(b'{"ok":1}\n{"ok":2}\n')
-    assert all_said(lake(content[:-8] + b"\0\0\0\0" + content[-4:])) == ["ok", "ok", "corrupt_object"]
-    assert all_said(lake(content + b"after the end")) == ["ok", "ok", "corrupt_object"]
+    assert all_said(read(content[:-8] + b"\0\0\0\0" + content[-4:])) == ["ok", "ok", "corrupt_object"]
+    assert all_said(read(content + b"after the end")) == ["ok", "ok", "corrupt_object"]
 
 
 class Trickle(io.RawIOBase):
@@ -154,17 +162,18 @@ def test_lines_are_the_same_however_the_bytes_arrive(content: list[bytes], step:
     if text.startswith(b"\x1f\x8b"):
         return
     found = read_lines(Trickle(gzip.compress(text) if zipped else text, step), LONGEST)
-    expected = [(number, line, None) for number, line in enumerate(text.split(b"\n"), 1) if line]
+    lines = text.removesuffix(b"\n").split(b"\n") if text else []
+    expected = [(number, line, len(line), None) for number, line in enumerate(lines, 1)]
     assert [tuple(line) for line in found] == expected
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda tail: gzip.compress(b'{"ok":1}\n')[:20] + tail))
 def test_no_object_raises_and_every_line_ends_as_a_row(content: bytes) -> None:
-    messages = lake(content)
+    messages = read(content)
     assert all(message.rows for message in messages)
     if not content.startswith(b"\x1f\x8b"):
-        numbers = [number for number, line in enumerate(content.split(b"\n"), 1) if line]
-        assert [message.line for message in messages] == numbers
+        lines = content.removesuffix(b"\n").split(b"\n") if content else []
+        assert [message.line for message in messages] == list(range(1, len(lines) + 1))
 
 
 jsonish = st.lists(
@@ -210,47 +219,91 @@ def test_memory_does_not_grow_with_the_object_nor_with_the_line() -> None:
     """100 MB of zeros are 100 kB of gzip."""
     bomb = gzip.compress(b'{"ok":1}\n' * 10_000 + b"0" * 100_000_000)
     tracemalloc.start()
-    messages = sum(1 for _ in read_messages(io.BytesIO(bomb), Lane.lake, check, 262_144))
+    messages = sum(1 for _ in read_messages(io.BytesIO(bomb), check, 262_144))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert messages == 10_001
-    assert peak < 4_000_000
+    assert peak < 12_000_000
 
 
-# Messages of the queue
+# Envelopes
 
 
-def envelope(body: str, message_id: str = "m-1") -> dict[str, Any]:
-    return {"message_id": message_id, "sent_at": 0, "body": body}
+@given(st.lists(st.binary(max_size=60), max_size=5))
+def test_any_payload_is_one_message_and_comes_out_as_it_went_in(payloads: list[bytes]) -> None:
+    lines = [envelope(payload, f"m-{number}") for number, payload in enumerate(payloads)]
+    messages = read(b"".join(line + b"\n" for line in lines))
+    assert [message.message_id for message in messages] == [f"m-{number}" for number in range(len(payloads))]
+    for message, payload in zip(messages, payloads, strict=True):
+        assert [row.outcome for row in message.rows] == [row.outcome for row in read_payload(payload, check)]
+        assert all(isinstance(row.outcome, Reading) or row.raw in payload for row in message.rows)
 
 
-def test_a_queue_message_keeps_its_boundaries() -> None:
-    messages = queue(envelope('{"ok":\n1}', "m-1"), envelope("not\njson\n", "m-2"), envelope('{"ok":1}{"ok":2}', "m-3"))
-    assert [(message.line, message.message_id) for message in messages] == [(1, "m-1"), (2, "m-2"), (3, "m-3")]
-    assert [said(message.rows) for message in messages] == [["ok"], ["not_json"], ["ok", "ok"]]
-    assert messages[1].rows[0].raw == b"not\njson\n"
+def test_an_envelope_says_when_its_message_was_received() -> None:
+    content = b"\n".join([envelope(b"", "a", 0), envelope(b"", "b", 86_399_999), envelope(b"", "c", 86_400_000), b"{}"])
+    receipts = list(read_receipts(io.BytesIO(content)))
+    assert receipts == [("a", 0), ("b", 0), ("c", 1), (None, None)]
+    assert [(message.message_id, message.day) for message in read(content)] == receipts
 
 
-def test_a_body_of_any_text_comes_out_as_it_went_in() -> None:
-    bodies = ["\0", "\ud800", "é\u2028😀", "\\u0000", '"', ""]
-    messages = queue(*(envelope(body) for body in bodies))
-    assert [message.rows[0].raw for message in messages] == [body.encode("utf-8", "surrogatepass") for body in bodies]
-    assert all_said(messages)[1] == "bad_encoding"
+def test_an_envelope_is_opened_once() -> None:
+    inner = envelope(b'{"ok":1}', "inner")
+    (message,) = read(envelope(inner, "outer"))
+    assert message.message_id == "outer"
+    assert said(message.rows) == ["missing_field"]
+    assert message.rows[0].raw == inner
 
 
-def test_a_body_that_is_too_large_is_one_reject() -> None:
-    (message,) = queue(envelope("é" * LONGEST))
-    assert said(message.rows) == ["too_large"]
-    assert len(message.rows[0].raw) == LONGEST
+def test_envelopes_that_are_glued_are_messages_of_their_own() -> None:
+    messages = read(envelope(b'{"ok":1}', "a") + envelope(b"[{},{}]", "b") + b" torn " + envelope(b"", "c") + b"\n")
+    assert [message.message_id for message in messages] == ["a", "b", None, "c"]
+    assert [said(message.rows) for message in messages] == [
+        ["ok"],
+        ["missing_field", "missing_field"],
+        ["not_json"],
+        ["not_json"],
+    ]
+    assert {message.line for message in messages} == {1}
 
 
 @pytest.mark.parametrize(
-    "line",
-    [b"nonsense", b"5", b"[]", b"{}", b'{"message_id":5,"body":""}', b'{"message_id":"a","body":5}', b"[" * 10_000]
-    + [json.dumps(envelope("", bad)).encode() for bad in ("", "a\0b", "é", "x" * 129)],
+    "changes",
+    [
+        *({"message_id": bad} for bad in (5, None, "", "a\0b", "é", "x" * 129)),
+        *({"received_at": bad} for bad in (None, "0", 1.5, True, -1, 10**15)),
+        *({"payload": bad} for bad in (None, 5, "not base64", "YQ", "YQ==\n", "YQ==YQ==")),
+        {"topic": 5},
+        {"more": 1},
+    ],
+    ids=str,
 )
-def test_a_line_that_is_no_envelope_is_one_reject(line: bytes) -> None:
-    first, second = queue(line, envelope('{"ok":1}'))
-    assert said(first.rows) == ["not_object"]
+def test_what_only_resembles_an_envelope_is_a_payload(changes: dict[str, Any]) -> None:
+    line = envelope(b'{"ok":1}', **changes)
+    first, second = read(line + b"\n" + envelope(b'{"ok":1}', "after"))
     assert first.message_id is None
+    assert said(first.rows) == ["missing_field"]
+    assert first.rows[0].raw == line
     assert said(second.rows) == ["ok"]
+
+
+def test_of_a_payload_that_is_too_large_the_beginning_is_kept() -> None:
+    too_large, after = read(envelope(b"a" * (LONGEST + 1)) + b"\n" + envelope(b'{"ok":1}', "after"))
+    assert said(too_large.rows) == ["too_large"]
+    assert too_large.rows[0].raw == b"a" * LONGEST
+    assert too_large.message_id == "m-1"
+    assert said(after.rows) == ["ok"]
+
+
+def test_a_queue_message_that_is_an_envelope_stays_as_it_is() -> None:
+    body = envelope(b"anything").decode()
+    assert as_line(body, "of-sqs", 5) == body.encode() + b"\n"
+
+
+@given(st.text() | st.sampled_from(["\0", "\ud800", "é\u2028😀", '"', "", "{}", "line\nbreak", "[1]"]))
+def test_any_other_queue_message_gets_an_envelope_of_its_own(body: str) -> None:
+    line = as_line(body, "of-sqs", 86_400_000)
+    assert line.count(b"\n") == 1
+    (message,) = read(line)
+    assert (message.message_id, message.day) == ("of-sqs", 1)
+    raw = body.encode("utf-8", "surrogatepass")
+    assert [row.outcome for row in message.rows] == [row.outcome for row in read_payload(raw, check)]

@@ -7,9 +7,13 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from telemetry.lake.envelopes import SELECT
+
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 PATH = r"^[^.]+(\.[^.]+)*$"
-RESERVED = frozenset({"device_id", "event_time", "reading_id", "extra", "load_id", "line", "item", "message_id"})
+RESERVED = frozenset(
+    {"device_id", "event_time", "reading_id", "extra", "load_id", "line", "item", "message_id", "received_on"}
+)
 
 
 class FieldType(StrEnum):
@@ -113,10 +117,8 @@ class Stream(_Part):
 
     @property
     def rule_sql(self) -> str:
-        """The topic rule's SQL. Exactly ``SELECT *``: so AWS hands on a payload that is not JSON as it is
-        (AWS IoT Core developer guide, "Working with binary payloads").
-        """
-        return f"SELECT * FROM '{self.topic}'"  # noqa: S608 - the topic's pattern allows no quote
+        """The topic rule's SQL: it puts every message in an envelope."""
+        return f"SELECT {SELECT} FROM '{self.topic}'"  # noqa: S608 - the topic's pattern allows no quote
 
     def topic_of(self, device_id: str) -> str:
         """The topic that one device publishes on."""

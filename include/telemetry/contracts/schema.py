@@ -34,7 +34,9 @@ EXTRA = Column("extra", "jsonb", "string")
 LINE = (Column("line", "bigint", "int64"), Column("item", "integer", "int32"))
 """Where in its raw object a row stands."""
 MESSAGE_ID = Column("message_id", "text", "string")
-"""SQS's id of the message that brought a row: by it a redelivered message is known."""
+"""The id of the message that brought a row: by it a redelivered message is known."""
+DAY = Column("received_on", "date", "date32")
+"""When that message was received."""
 REJECT = (
     Column("reason", "text", "string"),
     Column("detail", "text", "string"),
@@ -59,7 +61,7 @@ def rejects_schema(lane: Lane) -> pa.Schema:
 
 
 def _origin(lane: Lane) -> list[Column]:
-    return [*LINE, MESSAGE_ID] if lane is Lane.queue else [*LINE]
+    return [*LINE, MESSAGE_ID, DAY] if lane is Lane.queue else [*LINE]
 
 
 def _schema(columns: list[Column]) -> pa.Schema:

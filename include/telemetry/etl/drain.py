@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from telemetry.lake.envelopes import as_line
 from telemetry.lake.partitions import queue_prefix
 from telemetry.settings import Extract
 
@@ -40,7 +40,7 @@ def drain(
 
     Ends at ``limits.queue_batch_messages`` or when ``out_of_time`` says so, too; the next drain takes the rest. If it
     dies after an object is written and before its messages are deleted, they come again, and the ledger knows their
-    ids.
+    envelopes' ids.
     """
     written: set[str] = set()
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -94,11 +94,8 @@ def _receive(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, wanted: int) ->
 
 def _put(s3: Any, bucket: str, prefix: str, messages: Iterable[Message]) -> None:
     """Write an object of a name that is free: one that was written by an attempt before stays as it is."""
-    lines = (
-        json.dumps({"message_id": message["MessageId"], "sent_at": _sent_at(message), "body": message["Body"]}) + "\n"
-        for message in messages
-    )
-    body = gzip.compress("".join(lines).encode(), mtime=0)
+    lines = (as_line(message["Body"], message["MessageId"], _sent_at(message)) for message in messages)
+    body = gzip.compress(b"".join(lines), mtime=0)
     for number in count():
         try:
             s3.put_object(Bucket=bucket, Key=f"{prefix}-{number}.jsonl.gz", Body=body, IfNoneMatch="*")

@@ -15,9 +15,11 @@ from telemetry.contracts.model import Stream
 from telemetry.errors import TelemetryError
 from telemetry.etl.manifest import RawObject
 from telemetry.etl.merge import Merge, Redelivery
+from telemetry.etl.receipts import read_receipts
 from telemetry.lake.partitions import PROCESSED, QUARANTINE, derived_key, hour_of
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.ledger import loaded_keys
+from telemetry.warehouse.objects import ObjectCounts, claim_object, record_object
 
 
 class Loader:
@@ -84,23 +86,18 @@ class Loader:
         return pq.ParquetFile(path)
 
     def _claim(self, cursor: Cursor, item: RawObject) -> bool:
-        """Take the object's place in the ledger. Waits for a loader that has it; ``False`` when that one commits."""
-        cursor.execute(
-            """INSERT INTO load_objects (bucket, key, stream, lane, partition_start, load_id, etag, bytes,
-                messages, rows_read, loaded, duplicate, quarantined)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING""",
-            (
-                item["bucket"],
-                item["key"],
-                self._stream.stream,
-                item["lane"],
-                hour_of(item["key"]),
-                self._load_id,
-                item["etag"],
-                item["bytes"],
-            ),
+        """Take the object's place in the ledger; ``False`` where another loader has it."""
+        return claim_object(
+            cursor,
+            load_id=self._load_id,
+            stream=self._stream.stream,
+            lane=item["lane"],
+            bucket=item["bucket"],
+            key=item["key"],
+            etag=item["etag"],
+            size=item["bytes"],
+            partition_start=hour_of(item["key"]),
         )
-        return cursor.rowcount == 1
 
     def _merge(self, cursor: Cursor, item: RawObject, readings: pq.ParquetFile, rejects: pq.ParquetFile | None) -> None:
         files = [readings, rejects] if rejects else [readings]
@@ -108,18 +105,17 @@ class Loader:
         merge = Merge(cursor, self._stream, item, redelivery)
         rows, loaded = merge.readings(readings, self._load_id)
         quarantined, first_error = merge.rejects(rejects) if rejects else (0, None)
-        cursor.execute(
-            """UPDATE load_objects SET messages = %s, redelivered = %s, rows_read = %s, loaded = %s, duplicate = %s,
-                quarantined = %s, first_error = %s WHERE bucket = %s AND key = %s""",
-            (
-                int(readings.metadata.metadata[b"messages"]) - redelivery.number,
-                redelivery.number,
-                rows + quarantined,
-                loaded,
-                rows - loaded,
-                quarantined,
-                first_error,
-                item["bucket"],
-                item["key"],
+        days, repeated = read_receipts(readings.metadata.metadata)
+        record_object(
+            cursor,
+            ObjectCounts(
+                bucket=item["bucket"],
+                key=item["key"],
+                days=days - redelivery.days,
+                redelivered=repeated + redelivery.days.total(),
+                loaded=loaded,
+                duplicate=rows - loaded,
+                quarantined=quarantined,
+                first_error=first_error,
             ),
         )

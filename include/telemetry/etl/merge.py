@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +17,7 @@ from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from telemetry.contracts.model import Stream
-from telemetry.contracts.schema import KEY, LINE, MESSAGE_ID, REJECT, reading_columns
+from telemetry.contracts.schema import DAY, KEY, LINE, MESSAGE_ID, REJECT, reading_columns
 from telemetry.etl.manifest import RawObject
 from telemetry.lake.partitions import Lane
 from telemetry.warehouse.connection import Cursor
@@ -26,11 +28,11 @@ UNQUOTED_NULL = pacsv.WriteOptions(include_header=False, quoting_style="needed")
 
 @dataclass(frozen=True)
 class Redelivery:
-    """The messages of a queue object that an earlier object has brought already: ``number`` of them; ``new`` are the
-    ids of the others, or ``None`` where all rows are to be taken.
+    """The messages of a queue object that an earlier object has brought already, by the day they were received;
+    ``new`` are the ids of the others, or ``None`` where all rows are to be taken.
     """
 
-    number: int = 0
+    days: Counter[date] = field(default_factory=Counter)
     new: pa.Array | None = None
 
     @classmethod
@@ -38,7 +40,8 @@ class Redelivery:
         """Remember the object's message ids, in their order; those that were remembered before are redelivered."""
         if item["lane"] != Lane.queue:
             return cls()
-        found = {id_ for file in files for id_ in file.read([MESSAGE_ID.name])[MESSAGE_ID.name].to_pylist()} - {None}
+        tables = [file.read([MESSAGE_ID.name, DAY.name]) for file in files]
+        found = {id_: day for table in tables for id_, day in zip(*(c.to_pylist() for c in table), strict=True) if id_}
         insert = "INSERT INTO queue_messages (message_id, bucket, key) VALUES %s ON CONFLICT DO NOTHING"
         new = execute_values(
             cursor,
@@ -49,7 +52,8 @@ class Redelivery:
         )
         if len(new) == len(found):
             return cls()
-        return cls(len(found) - len(new), pa.array([row[0] for row in new], pa.string()))
+        known = found.keys() - {message_id for (message_id,) in new}
+        return cls(Counter(found[id_] for id_ in known), pa.array([row[0] for row in new], pa.string()))
 
     def leave_out(self, rows: pa.Table) -> pa.Table:
         """The rows without those of redelivered messages."""

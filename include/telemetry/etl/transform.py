@@ -14,6 +14,7 @@ from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import KEY, LINE, readings_schema, rejects_schema
 from telemetry.contracts.validate import Reading, compile_contract
 from telemetry.etl.manifest import RawObject
+from telemetry.etl.receipts import Receipts
 from telemetry.etl.sheets import Sheet
 from telemetry.lake.lines import Body
 from telemetry.lake.partitions import HOUR, PROCESSED, QUARANTINE, Lane, derived_key, hour_of
@@ -42,35 +43,38 @@ class Transformer:
         latest = hour_of(item["key"]) + HOUR + timedelta(seconds=self._stream.event_time_ahead_seconds)
         with tempfile.TemporaryDirectory() as folder:
             readings, rejects = self._write(
-                raw["Body"], Lane(item["lane"]), partial(self._validate, latest=latest), item["etag"], Path(folder)
+                raw["Body"], Lane(item["lane"]), partial(self._validate, latest=latest), item, Path(folder)
             )
             if rejects.written:
                 self._upload(rejects, QUARANTINE, item)
             self._upload(readings, PROCESSED, item)
         return {**item, "rows": readings.written + rejects.written}
 
-    def _write(self, body: Body, lane: Lane, check: Check, etag: str, folder: Path) -> tuple[Sheet, Sheet]:
+    def _write(self, body: Body, lane: Lane, check: Check, item: RawObject, folder: Path) -> tuple[Sheet, Sheet]:
         readings = Sheet(
             folder / "readings.parquet", readings_schema(self._stream, lane), [column.name for column in KEY]
         )
         rejects = Sheet(folder / "rejects.parquet", rejects_schema(lane), [column.name for column in LINE])
-        messages = size = 0
-        for line, message_id, length, rows in read_messages(body, lane, check, self._limits.record_bytes_max):
-            messages += 1
-            size += length
-            for item, (outcome, raw) in enumerate(rows):
-                origin = (line, item) if lane is Lane.lake else (line, item, message_id)
+        receipts = Receipts(hour_of(item["key"]))
+        size = line = place = 0
+        for message in read_messages(body, check, self._limits.record_bytes_max):
+            size += message.size
+            place, line = place if message.line == line else 0, message.line
+            day = receipts.add(message)
+            for number, (outcome, raw) in enumerate(message.rows if day is not None else (), place):
+                origin = (line, number) if lane is Lane.lake else (line, number, message.message_id, day)
                 if type(outcome) is Reading:
                     device_id, event_time, reading_id, values, extra = outcome
                     readings.rows.append((device_id, event_time, reading_id, *values, extra, *origin))
                 else:
                     rejects.rows.append((*outcome, raw, *origin))
+            place += len(message.rows)
             if len(readings.rows) + len(rejects.rows) >= self._limits.chunk_rows or size >= self._limits.chunk_bytes:
                 readings.flush()
                 rejects.flush()
                 size = 0
-        rejects.close({"etag": etag})
-        readings.close({"etag": etag, "messages": str(messages), "rejects": str(rejects.written)})
+        rejects.close({"etag": item["etag"]})
+        readings.close({"etag": item["etag"], "rejects": str(rejects.written), **receipts.metadata()})
         return readings, rejects
 
     def _upload(self, sheet: Sheet, folder: str, item: RawObject) -> None:

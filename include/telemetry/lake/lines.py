@@ -25,15 +25,25 @@ class Body(Protocol):
 
 
 class Line(NamedTuple):
-    """One line without its line feed; ``number`` is from 1. Where there is a ``fault``, ``text`` may be a part only."""
+    """One line without its line feed; ``number`` is from 1, ``length`` is in bytes.
+
+    ``text`` is shorter than ``length`` where the line was too long to be kept. Where there is a ``fault``, it is what
+    could be read of a line.
+    """
 
     number: int
     text: bytes
+    length: int
     fault: Reject | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the text is all of a line."""
+        return self.fault is None and len(self.text) == self.length
 
 
 def read_lines(body: Body, longest: int) -> Iterator[Line]:
-    """Every line that is not empty, of an object that is gzip or plain text.
+    """Every line of an object that is gzip or plain text; an empty one is a line, too.
 
     Of a line longer than ``longest`` bytes only so many are kept. A gzip stream that is broken gives the lines that can
     be read and one line more, with that fault and what is left of the last line.
@@ -51,23 +61,12 @@ def read_lines(body: Body, longest: int) -> Iterator[Line]:
         *whole, held = (held + chunk).split(b"\n")
         for text in whole:
             number += 1
-            if text:
-                yield _line(number, text, dropped, longest)
+            yield Line(number, text[:longest], len(text) + dropped, None)
             dropped = 0
         dropped += max(0, len(held) - longest)
         held = held[:longest]
-    if broken:
-        yield Line(number + 1, held, broken)
-    elif held:
-        yield _line(number + 1, held, dropped, longest)
-
-
-def _line(number: int, text: bytes, dropped: int, longest: int) -> Line:
-    length = len(text) + dropped
-    if length <= longest:
-        return Line(number, text, None)
-    detail = f"the record has {length} bytes, more than {longest}; the first {longest} are kept here"
-    return Line(number, text[:longest], Reject(Reason.too_large, detail))
+    if broken or held:
+        yield Line(number + 1, held, len(held) + dropped, broken)
 
 
 def _plain(body: Body) -> Iterator[bytes]:

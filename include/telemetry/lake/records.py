@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,13 +9,12 @@ import orjson
 
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Outcome, Reading
-from telemetry.lake.lines import Body, Line, read_lines
-from telemetry.lake.partitions import Lane
+from telemetry.lake.envelopes import Envelope, envelope_of, open_envelope
+from telemetry.lake.lines import Body, read_lines
 from telemetry.lake.spans import split_array, split_glued
 
-ENVELOPE_MAX = 8 * 2**20
-"""Bytes of a queue object's line. SQS takes messages of 1 MiB; as JSON a byte takes six at most."""
-MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
+LINE_MAX = 2 * 2**20
+"""Bytes of a line. SQS takes messages of 1 MiB, which base64 makes four thirds of."""
 
 NO_JSON = (Reason.not_json, Reason.bad_encoding)
 
@@ -33,33 +30,74 @@ class Row(NamedTuple):
 
 
 class Message(NamedTuple):
-    """One message: a line of the object. It has at least one row.
+    """One message. It has at least one row.
 
-    ``message_id`` is SQS's, in the queue lane; ``size`` is in bytes.
+    ``message_id`` and ``day`` (in whole days since 1970, UTC) are its envelope's, where it has one; ``size`` is in
+    bytes.
     """
 
     line: int
     message_id: str | None
+    day: int | None
     size: int
     rows: list[Row]
 
 
-def read_messages(body: Body, lane: Lane, check: Check, longest: int) -> Iterator[Message]:
-    """Every message of an object. An empty line is none; a payload of more than ``longest`` bytes is ``too_large``."""
-    if lane is Lane.lake:
-        for number, text, fault in read_lines(body, longest):
-            yield Message(number, None, len(text), [Row(fault, text)] if fault else read_payload(text, check))
-    else:
-        for line in read_lines(body, ENVELOPE_MAX):
-            yield _open_envelope(line, check, longest)
+def read_messages(body: Body, check: Check, longest: int) -> Iterator[Message]:
+    """Every message of an object, of either lane.
+
+    A line is an envelope, or several that are glued as ``}{``, or a payload itself; an empty line is an empty payload.
+    A payload of more than ``longest`` bytes is ``too_large``, and only so many are kept.
+    """
+    for line in read_lines(body, LINE_MAX):
+        if line.fault:
+            yield Message(line.number, None, None, line.length, [Row(line.fault, line.text[:longest])])
+            continue
+        document = _decode(line.text) if line.whole else None
+        enveloped = _open_envelopes(line.text, document)
+        for envelope, payload in enveloped:
+            rows = _read(payload, len(payload), _decode(payload), check, longest)
+            yield Message(line.number, *_receipt(envelope), len(payload), rows)
+        if not enveloped:
+            rows = _read(line.text, line.length, document, check, longest)
+            yield Message(line.number, None, None, line.length, rows)
+
+
+class Receipt(NamedTuple):
+    """That a message was received: its envelope's id and day, ``None`` where it has no envelope."""
+
+    message_id: str | None
+    day: int | None
+
+
+def read_receipts(body: Body) -> Iterator[Receipt]:
+    """Every message of an object, without its rows."""
+    for line in read_lines(body, LINE_MAX):
+        enveloped = _open_envelopes(line.text, _decode(line.text)) if line.whole else []
+        yield from (_receipt(envelope) for envelope, _ in enveloped)
+        if not enveloped:
+            yield _receipt(None)
 
 
 def read_payload(text: bytes, check: Check) -> list[Row]:
     """The rows of one payload, in order: a reading, an array of readings, or records glued as ``}{``."""
-    try:
-        payload = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        return _read_glued(text, error, check)
+    return _rows(text, _decode(text), check)
+
+
+def _receipt(envelope: Envelope | None) -> Receipt:
+    return Receipt(envelope.message_id, envelope.day) if envelope else Receipt(None, None)
+
+
+def _read(text: bytes, length: int, document: Any, check: Check, longest: int) -> list[Row]:
+    if length > longest:
+        detail = f"the payload has {length} bytes, more than {longest}; the first {longest} are kept here"
+        return [Row(Reject(Reason.too_large, detail), text[:longest])]
+    return _rows(text, document, check)
+
+
+def _rows(text: bytes, payload: Any, check: Check) -> list[Row]:
+    if type(payload) is orjson.JSONDecodeError:
+        return _read_glued(text, payload, check)
     if type(payload) is not list:
         return [_row(check(payload), text)]
     if not payload:
@@ -68,6 +106,30 @@ def read_payload(text: bytes, check: Check) -> list[Row]:
     if all(type(outcome) is Reading for outcome in outcomes):
         return [Row(outcome, b"") for outcome in outcomes]
     return [_row(outcome, raw) for outcome, raw in zip(outcomes, split_array(text), strict=True)]
+
+
+def _decode(text: bytes) -> Any:
+    """What the JSON text says, or the error that it is none."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return error
+
+
+def _open_envelopes(text: bytes, document: Any) -> list[tuple[Envelope | None, bytes]]:
+    """The payloads of a line that holds envelopes, and what stands between those; nothing where it holds none."""
+    if type(document) is dict:
+        parts = [(text, document)]
+    elif type(document) is orjson.JSONDecodeError and text.startswith(b"{"):
+        parts = [(part, _decode(part)) for part in split_glued(text)]
+    else:
+        return []
+    opened: list[tuple[Envelope | None, bytes]] = []
+    for part, one in parts:
+        envelope = envelope_of(one)
+        payload = open_envelope(envelope) if envelope else None
+        opened.append((None, part) if payload is None else (envelope, payload))
+    return opened if any(envelope for envelope, _ in opened) else []
 
 
 def _row(outcome: Outcome, raw: bytes) -> Row:
@@ -90,23 +152,3 @@ def _not_json(text: bytes, error: orjson.JSONDecodeError) -> Reject:
     except UnicodeDecodeError as wrong:
         return Reject(Reason.bad_encoding, f"not UTF-8 at byte {wrong.start}")
     return Reject(Reason.not_json, str(error))
-
-
-def _open_envelope(line: Line, check: Check, longest: int) -> Message:
-    """A queue object's line. The body is text; what of it is no Unicode text comes out as bytes that are not UTF-8."""
-    number, text, fault = line
-    if fault:
-        return Message(number, None, len(text), [Row(fault, text[:longest])])
-    try:
-        envelope = json.loads(text)
-        message_id = envelope["message_id"]
-        payload = envelope["body"].encode("utf-8", "surrogatepass")
-        if not MESSAGE_ID.fullmatch(message_id):
-            raise ValueError("not an id of SQS")
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        fault = Reject(Reason.not_object, "the line is no envelope of a queue message")
-        return Message(number, None, len(text), [Row(fault, text[:longest])])
-    if len(payload) > longest:
-        detail = f"the record has {len(payload)} bytes, more than {longest}; the first {longest} are kept here"
-        return Message(number, message_id, len(text), [Row(Reject(Reason.too_large, detail), payload[:longest])])
-    return Message(number, message_id, len(text), read_payload(payload, check))

@@ -23,7 +23,7 @@ ERROR_MAX = 4000
 
 @dataclass(frozen=True)
 class Load:
-    """A load's row. Times are in UTC; counts are of what its objects have committed."""
+    """A load's row. Times are in UTC; counts are the sums of the objects that it has committed so far."""
 
     load_id: int
     stream: str
@@ -43,6 +43,7 @@ class Load:
     loaded: int
     duplicate: int
     quarantined: int
+    first_error: str | None
     error: str | None
     started_at: datetime
     ended_at: datetime | None
@@ -117,7 +118,7 @@ def ensure_load(
 
 
 def close_load(connection: Connection, load_id: int, *, status: Ending | None = None, error: str | None = None) -> Load:
-    """End a load, counting what its objects have committed; ended again, it is as it was ended last.
+    """End a load; ended again, it is as it was ended last.
 
     ``status`` is by default ``failed`` where there is an error, ``empty`` where there is no object, else ``succeeded``.
 
@@ -127,14 +128,8 @@ def close_load(connection: Connection, load_id: int, *, status: Ending | None = 
     with transaction(connection) as cursor:
         cursor.execute(
             """UPDATE loads
-            SET (objects, bytes, rows_read, loaded, duplicate, quarantined) = (
-                    SELECT count(*), coalesce(sum(bytes), 0), coalesce(sum(rows_read), 0), coalesce(sum(loaded), 0),
-                           coalesce(sum(duplicate), 0), coalesce(sum(quarantined), 0)
-                    FROM load_objects WHERE load_objects.load_id = loads.load_id),
-                status = coalesce(%(status)s, CASE
-                    WHEN %(error)s IS NOT NULL THEN 'failed'
-                    WHEN EXISTS (SELECT FROM load_objects WHERE load_objects.load_id = loads.load_id) THEN 'succeeded'
-                    ELSE 'empty' END),
+            SET status = coalesce(%(status)s, CASE
+                    WHEN %(error)s IS NOT NULL THEN 'failed' WHEN objects > 0 THEN 'succeeded' ELSE 'empty' END),
                 error = %(error)s,
                 ended_at = now()
             WHERE load_id = %(load_id)s""",
@@ -189,6 +184,17 @@ def loaded_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> set
             cursor.execute("SELECT key FROM load_objects WHERE bucket = %s AND key = ANY(%s)", (bucket, some))
             loaded.update(key for (key,) in cursor)
     return loaded
+
+
+def known_messages(connection: Connection, message_ids: Iterable[str]) -> set[str]:
+    """Those of the ids whose messages an object of the queue lane has brought into the ledger."""
+    known: set[str] = set()
+    remaining = iter(message_ids)
+    with transaction(connection) as cursor:
+        while some := list(islice(remaining, KEYS_AT_ONCE)):
+            cursor.execute("SELECT message_id FROM queue_messages WHERE message_id = ANY(%s)", (some,))
+            known.update(message_id for (message_id,) in cursor)
+    return known
 
 
 def counts(

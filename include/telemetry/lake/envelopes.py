@@ -1,0 +1,82 @@
+"""Envelopes: how a message keeps its boundaries, its bytes and its identity on the way through both lanes.
+
+The topic rule makes one of every message, once for both lanes. So a payload is exactly one line in the lake and one
+body in the queue whatever its bytes are, and the same message is known again wherever it turns up
+(docs/decisions/0010-envelopes.md).
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import Error as NotBase64
+from binascii import a2b_base64, b2a_base64
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+SELECT: Final = "newuuid() AS message_id, topic() AS topic, timestamp() AS received_at, encode(*, 'base64') AS payload"
+"""A topic rule's SELECT (AWS IoT Core developer guide, "Working with binary payloads" and "Functions")."""
+
+MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
+KEYS = {"message_id", "topic", "received_at", "payload"}
+DAY_MILLISECONDS = 86_400_000
+LAST_DAY = (date.max - date(1970, 1, 1)).days
+
+
+class Envelope(NamedTuple):
+    """One message. ``day`` is when it was received, in whole days since 1970 in UTC; ``payload`` still in base64."""
+
+    message_id: str
+    day: int
+    payload: str
+
+
+def envelope_of(document: Any) -> Envelope | None:
+    """The envelope that a decoded line is; ``None`` for anything else, which is a payload itself."""
+    if type(document) is not dict or document.keys() != KEYS:
+        return None
+    message_id, topic, received_at, payload = (
+        document[key] for key in ("message_id", "topic", "received_at", "payload")
+    )
+    if type(message_id) is not str or type(received_at) is not int or type(payload) is not str:
+        return None
+    if not MESSAGE_ID.fullmatch(message_id) or not (topic is None or type(topic) is str):
+        return None
+    day = received_at // DAY_MILLISECONDS
+    return Envelope(message_id, day, payload) if 0 <= day <= LAST_DAY else None
+
+
+def open_envelope(envelope: Envelope) -> bytes | None:
+    """The payload's bytes; ``None`` where it is no base64."""
+    try:
+        return a2b_base64(envelope.payload, strict_mode=True)
+    except (NotBase64, ValueError):
+        return None
+
+
+def as_line(body: str, message_id: str, received_at: int) -> bytes:
+    """A queue message's body as a line: as it is where it is an envelope, else in one of its own.
+
+    ``message_id`` and ``received_at`` (milliseconds since 1970) are SQS's.
+    """
+    text = body.encode("utf-8", "surrogatepass")  # a lone surrogate becomes bytes that are not UTF-8
+    try:
+        enveloped = b"\n" not in text and envelope_of(orjson.loads(text)) is not None
+    except orjson.JSONDecodeError:
+        enveloped = False
+    if enveloped:
+        return text + b"\n"
+    payload = b2a_base64(text, newline=False).decode()
+    document = {"message_id": message_id, "topic": None, "received_at": received_at, "payload": payload}
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def day_number(moment: datetime) -> int:
+    """The day of a moment, as an envelope has it."""
+    return (moment.astimezone(UTC).date() - date(1970, 1, 1)).days
+
+
+def day_of(number: int) -> date:
+    """The day of that number."""
+    return date(1970, 1, 1) + timedelta(days=number)
