@@ -2,7 +2,7 @@
 
 The topic rule makes one of every message, once for both lanes. So a payload is exactly one line in the lake and one
 body in the queue whatever its bytes are, and the same message is known again wherever it turns up
-(docs/decisions/0010-envelopes.md).
+(docs/decisions/0004-messages-travel-in-envelopes.md).
 """
 
 from __future__ import annotations
