@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import importlib.util
 import json
@@ -156,6 +157,18 @@ def reading(number: int = 0, **changes: Any) -> dict[str, Any]:
         "humidity": 50.5,
     }
     return {**payload, **changes}
+
+
+def envelope(payload: Any, message_id: str = "", received_at: datetime = HOUR_START) -> str:
+    """A message as the topic rule makes it of a payload."""
+    content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    document = {
+        "message_id": message_id or str(uuid.uuid4()),
+        "topic": "devices/device-0/telemetry",
+        "received_at": int(received_at.timestamp() * 1000),
+        "payload": base64.b64encode(content).decode(),
+    }
+    return json.dumps(document)
 
 
 def put_raw(lines: Iterable[Any], stream: str = "telemetry", hour: datetime = HOUR_START, name: str = "") -> str:

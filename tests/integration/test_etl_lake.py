@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import etl
 from emulated import Emulator
-from etl import HOUR_START, Execution, at_once, ledger_of, put_object, put_raw, reading, rows, table_of
+from etl import HOUR_START, Execution, at_once, envelope, ledger_of, put_object, put_raw, reading, rows, table_of
 from telemetry.contracts.load import find_stream
 from telemetry.errors import TelemetryError
 from telemetry.etl.load import Loader
@@ -174,6 +174,21 @@ def test_a_late_object_is_taken_by_the_next_hour_that_looks_back(warehouse: Conn
     assert Execution("telemetry", interval=Interval.hour(HOUR_START + look_back * HOUR)).run()["loaded"] == 1
     assert Execution("telemetry", kind="daily", interval=Interval.day(HOUR_START.date())).run()["loaded"] == 1
     assert rows(warehouse, "SELECT count(*) FROM loads WHERE status = 'empty'") == [(1,)]
+
+
+def test_a_message_that_an_object_holds_twice_is_taken_once(warehouse: Connection) -> None:
+    line = envelope(reading(1)).encode()
+    put_raw([line, envelope(b"nonsense").encode(), line, reading(2)])
+    Execution("telemetry").run()
+    assert rows(warehouse, "SELECT messages, redelivered, rows_read FROM load_objects") == [(3, 1, 3)]
+
+
+def test_an_object_that_reaches_over_midnight_is_counted_on_both_days(warehouse: Connection) -> None:
+    days = [HOUR_START, HOUR_START + timedelta(days=1)]
+    put_raw([*(envelope(reading(number), received_at=day).encode() for number, day in enumerate(days)), reading(2)])
+    Execution("telemetry").run()
+    counted = "SELECT day, messages FROM load_object_days ORDER BY day"
+    assert rows(warehouse, counted) == [(days[0].date(), 2), (days[1].date(), 1)]
 
 
 def test_a_day_takes_the_queue_objects_too_that_no_load_has_taken(warehouse: Connection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from etl import (
     HOUR_START,
     Execution,
     at_once,
+    envelope,
     ledger_of,
     new_queue,
     put_raw,
@@ -105,6 +106,27 @@ def test_a_message_keeps_its_boundaries_and_its_bytes(warehouse: Connection) -> 
     assert ledger_of(warehouse) == [(4, 0, 5, 2, 0, 3)]
     raws = {bytes(raw).decode() for (raw,) in rows(warehouse, "SELECT raw FROM quarantine")}
     assert raws == {bodies[0], bodies[1], "{broken"}
+
+
+def test_a_message_that_is_sent_again_is_known_by_its_envelope(warehouse: Connection) -> None:
+    """A redrive from the dead-letter queue sends a message anew, under another id of SQS's."""
+    queue = new_queue()
+    first, second = envelope(reading(1), "first"), envelope(b"nonsense", "second")
+    send(queue, [first, second, first])
+    assert queue_execution().run()["rows_read"] == 2
+    send(queue, [second, envelope(reading(2), "third"), first])
+    assert queue_execution().run()["loaded"] == 1
+    assert sorted(ledger_of(warehouse)) == [(1, 2, 1, 1, 0, 0), (2, 1, 2, 1, 0, 1)]
+
+
+def test_messages_are_counted_on_the_day_they_were_received(warehouse: Connection) -> None:
+    queue = new_queue()
+    days = [HOUR_START - timedelta(days=before) for before in (0, 0, 3)]
+    envelopes = [envelope(reading(number), received_at=day) for number, day in enumerate(days)]
+    send(queue, [*envelopes, envelopes[0]])
+    queue_execution().run()
+    counted = "SELECT lane, day, messages FROM load_object_days ORDER BY day"
+    assert rows(warehouse, counted) == [("queue", days[2].date(), 1), ("queue", days[0].date(), 2)]
 
 
 def test_a_reading_that_comes_down_both_lanes_is_stored_once(warehouse: Connection) -> None:
