@@ -36,9 +36,8 @@ def envelope_of(document: Any) -> Envelope | None:
     """The envelope that a decoded line is; ``None`` for anything else, which is a payload itself."""
     if type(document) is not dict or document.keys() != KEYS:
         return None
-    message_id, topic, received_at, payload = (
-        document[key] for key in ("message_id", "topic", "received_at", "payload")
-    )
+    message_id, topic = document["message_id"], document["topic"]
+    received_at, payload = document["received_at"], document["payload"]
     if type(message_id) is not str or type(received_at) is not int or type(payload) is not str:
         return None
     if not MESSAGE_ID.fullmatch(message_id) or not (topic is None or type(topic) is str):

@@ -119,17 +119,19 @@ def _decode(text: bytes) -> Any:
 def _open_envelopes(text: bytes, document: Any) -> list[tuple[Envelope | None, bytes]]:
     """The payloads of a line that holds envelopes, and what stands between those; nothing where it holds none."""
     if type(document) is dict:
-        parts = [(text, document)]
+        opened = [_open(text, document)]
     elif type(document) is orjson.JSONDecodeError and text.startswith(b"{"):
-        parts = [(part, _decode(part)) for part in split_glued(text)]
+        opened = [_open(part, _decode(part)) for part in split_glued(text)]
     else:
         return []
-    opened: list[tuple[Envelope | None, bytes]] = []
-    for part, one in parts:
-        envelope = envelope_of(one)
-        payload = open_envelope(envelope) if envelope else None
-        opened.append((None, part) if payload is None else (envelope, payload))
     return opened if any(envelope for envelope, _ in opened) else []
+
+
+def _open(text: bytes, document: Any) -> tuple[Envelope | None, bytes]:
+    """The payload of an envelope; of anything else, the text itself."""
+    envelope = envelope_of(document)
+    payload = open_envelope(envelope) if envelope else None
+    return (None, text) if payload is None else (envelope, payload)
 
 
 def _row(outcome: Outcome, raw: bytes) -> Row:
