@@ -1,4 +1,4 @@
-"""One DAG a stream: whatever of a day the ledger lacks, of both lanes; the unit of backfill."""
+"""One DAG a stream: whatever of a day the ledger lacks, of both lanes, and the day is closed; the unit of backfill."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from telemetry.contracts.load import load_streams
 from telemetry.settings import load_settings
+from telemetry_airflow.closing import CloseDayOperator
 from telemetry_airflow.operators import EtlOperator, RecordLoadOperator
 from telemetry_airflow.policy import stream_dag
 
@@ -15,10 +16,12 @@ late objects, hours and drains that failed, history that was seeded. The unit of
 
 1. **run_etl** runs the state machine once, under a name that a retry attaches to.
 2. **record_load** puts the load on the record, however it ended, and fails the run when the load failed.
+3. **close_day** computes the day's rollup, checks its quality, and reconciles what was published with the ledger. Its
+   log shows both. Messages that are unaccounted for fail the run; failed checks only raise an alarm.
 
-**When it fails**: the log of `record_load` says why. Put that right, then *clear the run*, or backfill the day again:
-it is loaded as another generation, and only what the ledger lacks is taken. Objects that were loaded before the failure
-stay loaded.
+**When it fails**: the log of the task that failed says why. Of `run_etl` or `record_load`: put that right, then *clear
+the run*, or backfill the day again: it is loaded as another generation, and only what the ledger lacks is taken.
+Objects that were loaded before the failure stay loaded. Of `close_day`: clear that task alone; the day is closed anew.
 
 By hand: *Trigger*, with `partition` such as `2020-07-13`. Many days: `telemetry backfill {stream} --from DAY --to DAY`.
 """
@@ -31,4 +34,5 @@ for stream in load_streams().values():
     ):
         run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="daily", longest_wait=timedelta(hours=10))
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="daily")
-        run_etl >> record_load
+        close_day = CloseDayOperator(task_id="close_day", stream=stream.stream)
+        run_etl >> record_load >> close_day

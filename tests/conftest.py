@@ -1,13 +1,26 @@
-"""Fixtures that every folder of tests shares."""
+"""Fixtures that every folder of tests shares: the whole stack, or a PostgreSQL and an emulator of the tests' own."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from emulated import REGION, Emulator
 from stack import Stack
+from telemetry.contracts.load import load_streams
+from telemetry.local import postgres_place
+from telemetry.local.postgres import Login, Postgres
+from telemetry.local.state import State
+from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.migrate import migrate
+
+SECRET = "telemetry/warehouse"
 
 # No test is about its own duration.
 settings.register_profile("untimed", deadline=None)
@@ -30,3 +43,79 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield started
     finally:
         started.run("reset", "--yes")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole session, in a folder that every user can reach."""
+    state = State(Path(tempfile.mkdtemp(prefix="telemetry-test-")))
+    server = Postgres(state)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        postgres_place.remove(state)
+        shutil.rmtree(state.folder)
+
+
+@pytest.fixture(scope="session")
+def database(postgres: Postgres) -> Login:
+    """The way to the warehouse."""
+    return postgres.login()
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator for the whole session."""
+    emulator = Emulator(tmp_path_factory.mktemp("emulator") / "data")
+    emulator.start()
+    try:
+        yield emulator
+    finally:
+        emulator.stop()
+
+
+@pytest.fixture
+def empty_database(database: Login) -> Iterator[Connection]:
+    """A connection to a database without a single table."""
+    connection = database.connect()
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        yield connection
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def warehouse(empty_database: Connection) -> Connection:
+    """A connection to a database that is up to the contracts, and holds no row."""
+    migrate(empty_database, load_streams())
+    return empty_database
+
+
+@pytest.fixture
+def aws(cloud: Emulator, database: Login, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The emulator, with the environment pointing at it and at buckets of the test's own."""
+    for name in ("TELEMETRY_RAW_BUCKET", "TELEMETRY_PROCESSED_BUCKET"):
+        monkeypatch.setenv(name, cloud.bucket())
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, REGION)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.url)
+    monkeypatch.setenv("TELEMETRY_DATABASE_SECRET", SECRET)
+    login = {
+        "host": database.host,
+        "port": database.port,
+        "dbname": database.dbname,
+        "username": database.user,
+        "password": database.password,
+    }
+    secrets = cloud.client("secretsmanager")
+    if SECRET in [secret["Name"] for secret in secrets.list_secrets()["SecretList"]]:
+        secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps(login))
+    else:
+        secrets.create_secret(Name=SECRET, SecretString=json.dumps(login))
+    return cloud

@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from telemetry.documents import load_document
 from telemetry.errors import TelemetryError
@@ -16,6 +16,8 @@ from telemetry.paths import SETTINGS
 
 BUFFER_SECONDS = "TELEMETRY_FIREHOSE_BUFFER_SECONDS"
 Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+TEMPLATE = r"^([^{}]|\{(prefix|stream|lane|queue|dead_letter_queue)\})+$"
 
 
 class _Part(BaseModel):
@@ -77,6 +79,7 @@ class Functions(_Part):
     data_transformation: Function
     data_loading: Function
     load_recording: Function
+    data_quality: Function
 
 
 class Simulator(_Part):
@@ -110,8 +113,69 @@ class Schedules(_Part):
     queue: str
     hourly: str
     daily: str
+    maintenance: str
     delivery_margin_seconds: Annotated[int, Field(ge=0)]
     look_back_hours: Annotated[int, Field(ge=0)]
+
+
+class Maintenance(_Part):
+    """What the daily upkeep sees to."""
+
+    months_ahead: Annotated[int, Field(ge=0, le=24)]
+    own_partition_rows: Positive
+    abandoned_after_minutes: Positive
+
+
+class Retention(_Part):
+    """How long rows are kept; without a number for ever."""
+
+    message_ids_days: Positive
+    readings_months: Positive | None
+    quarantine_days: Positive | None
+
+
+class Quality(_Part):
+    """What closing a day checks, and against which bounds."""
+
+    rollup_days: Annotated[int, Field(ge=1, le=31)]
+    trailing_days: Annotated[int, Field(ge=1, le=366)]
+    volume_history_days_min: Positive
+    volume_ratio_low: Annotated[float, Field(ge=0, le=1)]
+    volume_ratio_high: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    null_rate_max: Rate
+    out_of_range_rate_max: Rate
+    quarantine_rate_max: Rate
+    silent_devices_max: Annotated[int, Field(ge=0)]
+
+
+class Alarm(_Part):
+    """A CloudWatch alarm (API reference, PutMetricAlarm) for ``each`` stream, or each lane of each stream.
+
+    In the name and in the dimensions stand ``{prefix}``, ``{stream}``, ``{lane}``, ``{queue}`` and
+    ``{dead_letter_queue}`` for those of the stream.
+    """
+
+    name: Annotated[str, Field(pattern=TEMPLATE)]
+    description: Annotated[str, Field(max_length=1024)]
+    each: Literal["stream", "lane"]
+    namespace: str
+    metric: str
+    dimensions: dict[str, Annotated[str, Field(pattern=TEMPLATE)]]
+    statistic: Literal["Maximum", "Minimum", "Average", "Sum"]
+    comparison: Literal[
+        "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"
+    ]
+    threshold: Annotated[float, Field(allow_inf_nan=False)]
+    period_seconds: Annotated[int, Field(ge=60, le=86400, multiple_of=60)]
+    periods: Positive
+    missing_data: Literal["missing", "ignore", "breaching", "notBreaching"]
+
+    @model_validator(mode="after")
+    def _has_a_name_for_each(self) -> Self:
+        """Two alarms of one name would be one."""
+        if "{stream}" not in self.name or ("{lane}" in self.name) != (self.each == "lane"):
+            raise ValueError(f"name: {self.name!r} is not of its own for each {self.each}")
+        return self
 
 
 class Settings(_Part):
@@ -125,6 +189,21 @@ class Settings(_Part):
     extract: Extract
     transform: Transform
     schedules: Schedules
+    maintenance: Maintenance
+    retention: Retention
+    quality: Quality
+    alarms: dict[str, Alarm]
+
+    @model_validator(mode="after")
+    def _message_ids_outlive_messages(self) -> Self:
+        """A message may lie in the queue for its retention, and for as long again after a redrive from the DLQ."""
+        longest = timedelta(seconds=2 * self.queue.retention_seconds)
+        if timedelta(days=self.retention.message_ids_days) <= longest:
+            raise ValueError(
+                f"retention.message_ids_days: {self.retention.message_ids_days} is not more than twice "
+                f"queue.retention_seconds ({longest.days} days): a message that comes again would be counted twice"
+            )
+        return self
 
     @property
     def partition_grace(self) -> timedelta:

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from telemetry.deployment import Deployment
 from telemetry.errors import TelemetryError
-from telemetry_airflow.executions import Ending, execution_arn, input_of, look_at, start_or_attach
+from telemetry.executions import Ending, execution_arn, input_of, look_at, start_or_attach, why_not_closed
 from telemetry_airflow.intervals import interval_of
 from telemetry_airflow.sensors import QUIET
 from telemetry_airflow.triggers import ExecutionTrigger
@@ -145,14 +145,10 @@ class RecordLoadOperator(_LoadOperator):
 
     def _why_not_closed(self, load: Load) -> str:
         arn = execution_arn(Deployment.from_environment().state_machine_arn, load.execution_name)
-        ending = look_at(arn)
-        if ending is None:
-            return f"The execution {load.execution_name} was never started: the logs of the tasks before say why."
-        if ending.status == "SUCCEEDED":
-            return f"The execution {load.execution_name} succeeded, but did not close its load."
-        if ending.status == "RUNNING":
+        why = why_not_closed(load.execution_name, look_at(arn))
+        if why is None:
             raise AirflowFailException(
                 f"The execution {load.execution_name} still runs, although {self.run_etl} gave up waiting for it. "
                 "It closes its load when it ends; clear this run to wait for it again."
             )
-        return str(ending)
+        return why

@@ -1,4 +1,4 @@
-"""What the DAGs of every stream have in common."""
+"""What the DAGs have in common."""
 
 from __future__ import annotations
 
@@ -24,27 +24,53 @@ def stream_dag(stream: Stream, kind: Kind, *, schedule: str, max_active_runs: in
     ``schedule`` is a cron expression in UTC; ``timeout`` bounds a run; ``doc`` may name ``{stream}`` and ``{topic}``.
     A task is retried thrice, after 10 s, 20 s and 40 s; its process (not its waiting) is bounded by ten minutes.
     """
-    return DAG(
-        dag_id=f"{stream.stream}_{kind}",
+    return _dag(
+        f"{stream.stream}_{kind}",
         description=f"{kind}: {stream.description or stream.topic}",
         doc_md=doc.format(stream=stream.stream, topic=stream.topic),
+        schedule=schedule,
+        max_active_runs=max_active_runs,
+        dagrun_timeout=timeout,
+        tags=sorted({stream.stream, kind, *LANES[kind]}),
+        params=_params(kind),
+    )
+
+
+def maintenance_dag(*, schedule: str, timeout: timedelta, doc: str) -> DAG:
+    """The DAG ``maintenance``, to be filled with tasks: one for all streams, one run at a time.
+
+    ``schedule`` is a cron expression in UTC; ``timeout`` bounds a run and each of its tasks, which are retried as those
+    of ``stream_dag`` are.
+    """
+    return _dag(
+        "maintenance",
+        description="Daily upkeep of the warehouse, of all streams",
+        doc_md=doc,
+        schedule=schedule,
+        max_active_runs=1,
+        dagrun_timeout=timeout,
+        tags=["maintenance"],
+        execution_timeout=timeout,
+    )
+
+
+def _dag(dag_id: str, *, schedule: str, execution_timeout: timedelta = timedelta(minutes=10), **more: Any) -> DAG:
+    return DAG(
+        dag_id=dag_id,
         # A bare cron string would give every run an empty data interval.
         schedule=CronDataIntervalTimetable(schedule, timezone="UTC"),
         start_date=FIRST_DAY,
         catchup=False,
-        max_active_runs=max_active_runs,
-        dagrun_timeout=timeout,
         is_paused_upon_creation=False,
-        tags=sorted({stream.stream, kind, *LANES[kind]}),
-        params=_params(kind),
         default_args={
             "owner": OWNER,
             "retries": 3,
             "retry_delay": timedelta(seconds=10),
             "retry_exponential_backoff": 2,
             "max_retry_delay": timedelta(minutes=10),
-            "execution_timeout": timedelta(minutes=10),
+            "execution_timeout": execution_timeout,
         },
+        **more,
     )
 
 

@@ -17,8 +17,9 @@ from psycopg2.extras import RealDictCursor
 from telemetry.airflow_api import AirflowApi, Backfill, DagRun
 from telemetry.aws import client
 from telemetry.errors import TelemetryError
+from telemetry.executions import input_of
 from telemetry.lake.partitions import Interval, raw_prefix
-from telemetry_airflow.executions import input_of
+from telemetry.warehouse.partitions import Month, partition_name
 
 STREAM = "telemetry"
 LONG = 240.0  # seconds that a run may take on a busy machine
@@ -110,6 +111,12 @@ def test_a_backfill_takes_both_days_once_and_again_as_another_generation(
             assert load["dag_id"] == f"{STREAM}_daily"
             assert load["run_id"] in [run.run_id for run in runs]
             assert load["attempt"] == generation
+    for day in days:
+        ledger.execute("SELECT * FROM reconciliations WHERE stream = %s AND day = %s", (STREAM, day))
+        (lane,) = ledger.fetchall()  # CloudWatch knows nothing of a day so long ago: its history is all there is
+        assert (lane["lane"], lane["published"], lane["accounted"], lane["unaccounted"]) == ("lake", 3, 3, 0)
+        ledger.execute("SELECT sum(readings) AS readings FROM telemetry_rollup WHERE day = %s", (day,))
+        assert ledger.fetchall() == [{"readings": 3}]
 
 
 def test_a_failed_execution_fails_the_run_and_is_on_the_record_with_its_cause(
@@ -171,6 +178,29 @@ def test_an_hour_is_loaded(stack: Stack, api: AirflowApi, clients: Any, ledger: 
     assert finish(api, api.trigger(f"{STREAM}_hourly", partition=f"{hour:%Y-%m-%dT%H}")).state == "success"
     (load,) = loads_of(ledger, "hourly", hour)
     assert (load["status"], load["loaded"]) == ("succeeded", 3)
+
+
+def test_the_upkeep_closes_an_abandoned_load_forgets_old_ids_and_makes_partitions(
+    api: AirflowApi, ledger: RealDictCursor
+) -> None:
+    day = midnight(next(DAYS))
+    ledger.execute(
+        """INSERT INTO loads (stream, kind, interval_start, interval_end, generation, execution_name, started_at)
+        VALUES (%s, 'daily', %s, %s, 0, %s, now() - interval '1 hour')""",
+        (STREAM, day, day + timedelta(days=1), f"abandoned-{uuid4().hex}"),
+    )
+    ledger.execute("INSERT INTO queue_messages VALUES (%s, 'raw', 'k', now() - interval '1 year')", (uuid4().hex,))
+    last = partition_name(f"{STREAM}_readings", Month.of(datetime.now(UTC)).plus(3))
+    ledger.execute(f"DROP TABLE {last}")
+    run = finish(api, api.trigger("maintenance"))
+    assert run.state == "success"
+    (load,) = loads_of(ledger, "daily", day)
+    assert load["status"] == "failed"
+    assert load["error"].endswith("was never started: the logs of the tasks before say why.")
+    ledger.execute("SELECT count(*) AS old FROM queue_messages WHERE received_at < now() - interval '35 days'")
+    assert ledger.fetchall() == [{"old": 0}]
+    ledger.execute("SELECT to_regclass(%s) IS NOT NULL AS present", (last,))
+    assert ledger.fetchall() == [{"present": True}]
 
 
 @pytest.mark.parametrize(

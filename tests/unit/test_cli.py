@@ -14,7 +14,7 @@ from telemetry.cli.output import print_json, print_table, printable
 
 COMMANDS = [
     "up", "down", "reset", "env", "logs", "doctor", "status", "simulate", "replay", "run", "backfill", "loads",
-    "migrate", "demo", "quarantine",
+    "migrate", "quality", "reconciliations", "demo", "quarantine", "dlq",
 ]  # fmt: skip
 HEAVY = {"airflow", "boto3", "httpx", "pandas", "paho", "psutil", "psycopg2", "pyarrow", "pydantic", "yaml"}
 
@@ -68,7 +68,12 @@ def test_help_imports_nothing_heavy() -> None:
         ("loads", "--json"),
         ("quarantine", "list"),
         ("quarantine", "show", "1"),
+        ("quarantine", "replay"),
+        ("dlq", "list"),
+        ("dlq", "redrive", "--json"),
         ("migrate",),
+        ("quality", "--day", "2020-07-13"),
+        ("reconciliations", "--json"),
         ("simulate",),
         ("simulate", "--days", "2"),
         ("run", "telemetry", "--queue"),
@@ -98,6 +103,9 @@ def test_without_a_stack_they_say_so(capsys: pytest.CaptureFixture[str], argumen
         (("simulate", "--messages", "0"), "--messages"),
         (("quarantine", "list", "--reason", "sad"), "'sad' is no reason"),
         (("quarantine", "show", "first"), "'first'"),
+        (("quarantine", "replay", "first"), "'first'"),
+        (("quarantine", "replay", "--reason", "sad"), "'sad' is no reason"),
+        (("dlq", "list", "--limit", "0"), "--limit"),
         (("replay", "a.json"), "--stream"),
         (("logs",), "SERVICE"),
         (("fly",), "'fly'"),
@@ -119,6 +127,9 @@ def test_wrong_arguments_are_named(capsys: pytest.CaptureFixture[str], arguments
         ("backfill", "vibration", "--from", "2020-07-13", "--to", "2020-07-13"),
         ("loads", "--stream", "vibration"),
         ("quarantine", "list", "--stream", "vibration"),
+        ("quarantine", "replay", "--stream", "vibration"),
+        ("dlq", "list", "--stream", "vibration"),
+        ("dlq", "redrive", "--stream", "vibration"),
     ],
     ids=" ".join,
 )

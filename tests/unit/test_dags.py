@@ -32,7 +32,8 @@ NOON = pendulum.datetime(2020, 7, 13, 12, tz="UTC")
 STREAMS = load_streams()
 LANES = {"hourly": {"lake"}, "daily": {"lake", "queue"}, "queue": {"queue"}}
 KINDS = ("hourly", "daily", "queue")
-DAG_IDS = [f"{stream}_{kind}" for stream in STREAMS for kind in KINDS]
+STREAM_DAG_IDS = [f"{stream}_{kind}" for stream in STREAMS for kind in KINDS]
+DAG_IDS = [*STREAM_DAG_IDS, "maintenance"]
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +62,17 @@ def test_every_stream_has_a_dag_of_every_kind_and_no_other_dag_exists(dags: dict
 @pytest.mark.parametrize("dag_id", DAG_IDS)
 class TestPolicy:
     def test_is_found_by_its_tags_and_owned(self, dags: dict[str, DAG], dag_id: str) -> None:
-        dag, (stream, kind) = dags[dag_id], dag_id.rsplit("_", 1)
-        assert dag.tags == {stream, kind, *LANES[kind]}
+        dag = dags[dag_id]
+        if dag_id in STREAM_DAG_IDS:
+            stream, kind = dag_id.rsplit("_", 1)
+            assert dag.tags == {stream, kind, *LANES[kind]}
+        else:
+            assert dag.tags == {dag_id}
         assert {task.owner for task in dag.tasks} == {"telemetry"}
 
     def test_says_what_it_does_and_what_to_do_when_it_fails(self, dags: dict[str, DAG], dag_id: str) -> None:
         text = dags[dag_id].doc_md or ""
-        assert STREAMS[dag_id.rsplit("_", 1)[0]].topic in text
+        assert dag_id not in STREAM_DAG_IDS or STREAMS[dag_id.rsplit("_", 1)[0]].topic in text
         assert "**When it fails**" in text
         assert not re.search(r"[{}]", text)
 
@@ -84,19 +89,28 @@ class TestPolicy:
         assert dag.catchup is False
         assert dag.start_date is not None
         assert dag.start_date <= datetime(2020, 1, 1, tzinfo=UTC)
-        assert dag.max_active_runs == (1 if dag_id.endswith("_queue") else 3)
-
-    def test_the_load_is_recorded_however_the_rest_ended(self, dags: dict[str, DAG], dag_id: str) -> None:
-        last = dags[dag_id].get_task("record_load")
-        assert last.trigger_rule == "all_done"
-        assert last.downstream_task_ids == set()
-        assert last.upstream_task_ids == {"run_etl"}
+        assert dag.max_active_runs == (1 if dag_id.endswith(("_queue", "maintenance")) else 3)
+        assert dag.is_paused_upon_creation is False
 
     def test_a_run_s_data_interval_is_not_empty(self, dags: dict[str, DAG], dag_id: str) -> None:
         from airflow.serialization.encoders import coerce_to_core_timetable
 
         interval = coerce_to_core_timetable(dags[dag_id].timetable).infer_manual_data_interval(run_after=NOON)
         assert interval.start < interval.end <= NOON
+
+
+@pytest.mark.parametrize("dag_id", STREAM_DAG_IDS)
+def test_the_load_is_recorded_however_the_rest_ended(dags: dict[str, DAG], dag_id: str) -> None:
+    last = dags[dag_id].get_task("record_load")
+    assert last.trigger_rule == "all_done"
+    assert last.downstream_task_ids == ({"close_day"} if dag_id.endswith("_daily") else set())
+    assert last.upstream_task_ids == {"run_etl"}
+
+
+def test_the_upkeep_s_tasks_do_not_wait_for_each_other(dags: dict[str, DAG]) -> None:
+    dag = dags["maintenance"]
+    assert set(dag.task_ids) == {"partitions_ahead", "retention", "abandoned_loads"}
+    assert all(task.downstream_task_ids == set() for task in dag.tasks)
 
 
 @pytest.mark.parametrize(
@@ -124,3 +138,11 @@ def test_what_is_no_partition_is_refused(dags: dict[str, DAG], dag_id: str, part
 
     with pytest.raises(ParamValidationError, match=str(partition)):
         dags[dag_id].params.get_param("partition").resolve(partition)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_day_is_closed_only_when_its_load_succeeded(dags: dict[str, DAG], stream: str) -> None:
+    last = dags[f"{stream}_daily"].get_task("close_day")
+    assert last.trigger_rule == "all_success"
+    assert last.upstream_task_ids == {"record_load"}
+    assert last.downstream_task_ids == set()

@@ -9,8 +9,8 @@ from datetime import date
 import pytest
 from airflow.triggers.base import BaseTrigger
 
+from telemetry.executions import Ending, execution_arn, input_of
 from telemetry.lake.partitions import Interval
-from telemetry_airflow.executions import Ending, execution_arn, input_of
 from telemetry_airflow.triggers import ExecutionTrigger, PartitionTrigger
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:telemetry_etl"

@@ -84,6 +84,10 @@ class Bar:
         """So much is done."""
         self._progress.update(self._task, completed=completed)
 
+    def expect(self, total: int) -> None:
+        """So much is to be done."""
+        self._progress.update(self._task, total=total)
+
     def say(self, what: str) -> None:
         """What is done now."""
         self._progress.update(self._task, description=what)

@@ -1,7 +1,8 @@
-"""The quarantine: list, show."""
+"""The quarantine: list, show, replay."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,9 +10,11 @@ import typer
 
 from telemetry.cli.arguments import AsJson, Limit, StreamFilter
 from telemetry.cli.deployed import use_deployment
-from telemetry.cli.output import print_json, print_table, printable, results
+from telemetry.cli.output import print_json, print_table, printable, progress_bar, results
 
 COLUMNS = ("quarantine_id", "stream", "reason", "detail", "line", "item", "raw_bytes", "created_at")
+
+ReasonFilter = Annotated[str | None, typer.Option("--reason", help="This reason only, such as wrong_type.")]
 
 app = typer.Typer(help="Messages that could not become readings.", no_args_is_help=True)
 
@@ -19,19 +22,17 @@ app = typer.Typer(help="Messages that could not become readings.", no_args_is_he
 @app.command("list")
 def list_(
     stream: StreamFilter = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="This reason only, such as wrong_type.")] = None,
+    reason: ReasonFilter = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List quarantined rows, the newest first."""
     from telemetry.contracts.load import find_stream
-    from telemetry.contracts.reasons import Reason
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.quarantine import list_rows
 
     name = find_stream(stream).stream if stream else None
-    if reason and reason not in set(Reason):
-        raise typer.BadParameter(f"{reason!r} is no reason. Reasons: {', '.join(Reason)}.")
+    check_reason(reason)
     with connect(use_deployment().database_secret) as connection:
         rows = [asdict(row) for row in list_rows(connection, stream=name, reason=reason, limit=limit)]
     if as_json:
@@ -57,3 +58,46 @@ def show(
     for name, value in asdict(row).items():
         results.print(f"{name:>14}  {printable(str(value))}", markup=False, soft_wrap=True)
     results.print(f"\n{printable(raw.decode('utf-8', 'backslashreplace'))}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def replay(
+    numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="These rows only.")] = None,
+    stream: StreamFilter = None,
+    reason: ReasonFilter = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read quarantined rows again, after a contract was mended. Those that are readings now move into the table."""
+    from telemetry.contracts.load import find_stream, load_streams
+    from telemetry.warehouse.connection import connect
+    from telemetry.warehouse.replay import Replay
+
+    name = find_stream(stream).stream if stream else None
+    check_reason(reason)
+    with (
+        connect(use_deployment().database_secret) as connection,
+        progress_bar("Reading quarantined rows again", None) as bar,
+    ):
+        done = Replay(connection, load_streams()).run(
+            stream=name, reason=reason, ids=numbers or None, on_start=bar.expect, on_progress=bar
+        )
+    if as_json:
+        print_json(asdict(done))
+        return
+    print(f"{done.moved:,} of {done.rows:,} rows moved: {done.loaded:,} readings loaded, {done.duplicate:,} duplicate.")
+    print_counts("Still quarantined", done.still)
+    print_counts("Skipped: not all of their bytes are kept, or their stream has no contract", done.skipped)
+
+
+def print_counts(title: str, rows: Mapping[str, int]) -> None:
+    """A row a reason, where there is any."""
+    if rows:
+        print_table(title, ({"reason": reason, "rows": rows[reason]} for reason in sorted(rows)), ("reason", "rows"))
+
+
+def check_reason(reason: str | None) -> None:
+    """Refuse what is no reason."""
+    from telemetry.contracts.reasons import Reason
+
+    if reason and reason not in set(Reason):
+        raise typer.BadParameter(f"{reason!r} is no reason. Reasons: {', '.join(Reason)}.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from telemetry.lake.envelopes import SELECT
+from telemetry.lake.partitions import HOUR
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 PATH = r"^[^.]+(\.[^.]+)*$"
@@ -119,6 +121,10 @@ class Stream(_Part):
     def rule_sql(self) -> str:
         """The topic rule's SQL: it puts every message in an envelope."""
         return f"SELECT {SELECT} FROM '{self.topic}'"  # noqa: S608 - the topic's pattern allows no quote
+
+    def latest_event_time(self, hour: datetime) -> datetime:
+        """The latest event time that a message can have which arrived within the hour from ``hour``."""
+        return hour + HOUR + timedelta(seconds=self.event_time_ahead_seconds)
 
     def topic_of(self, device_id: str) -> str:
         """The topic that one device publishes on."""

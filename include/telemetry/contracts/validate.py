@@ -75,9 +75,9 @@ def compile_contract(stream: Stream) -> Validate:
                 raise Rejected(Reason.future_timestamp, f"event_time is after {latest:%Y-%m-%dT%H:%M:%SZ}")
             holders.drop_empty(found)
             extra = _as_text(payload) if payload else None
+            reading_id = reading_id or id_of_values(device_id, event_time, values, payload)
         except Rejected as rejected:
             return rejected.reject
-        reading_id = reading_id or id_of_values(device_id, event_time, values, payload)
         return Reading(device_id, event_time, reading_id, tuple(values), extra)
 
     return validate
@@ -112,7 +112,10 @@ def _values_identifier(stream: Stream) -> Callable[[str, datetime, list[Any], Pa
                 said[path] = canonical(said[path])
         if extra:
             said |= leaves(extra)
-        return identity_of_values(device_id, event_time, said)
+        try:
+            return identity_of_values(device_id, event_time, said)
+        except orjson.JSONEncodeError:  # an array may be a level deeper here than in its own text
+            raise _too_deep() from None
 
     return identify
 
@@ -121,7 +124,11 @@ def _as_text(extra: Payload) -> str:
     try:
         text = orjson.dumps(extra, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:  # it stops at 254 levels, its reader at 1,024
-        raise Rejected(Reason.too_deep, "fields that the contract does not name nest too deep") from None
+        raise _too_deep() from None
     if b"\\u0000" in text and NUL.search(text):
         raise Rejected(Reason.unstorable_text, "fields that the contract does not name hold a NUL character")
     return text.decode()
+
+
+def _too_deep() -> Rejected:
+    return Rejected(Reason.too_deep, "fields that the contract does not name nest too deep")

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import psycopg2.errors
 import pyarrow.parquet as pq
 
 from telemetry.contracts.model import Stream
@@ -19,6 +18,7 @@ from telemetry.etl.receipts import read_receipts
 from telemetry.lake.partitions import PROCESSED, QUARANTINE, derived_key, hour_of
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.ledger import loaded_keys
+from telemetry.warehouse.migrate import up_to_contract
 from telemetry.warehouse.objects import ObjectCounts, claim_object, record_object
 
 
@@ -68,15 +68,9 @@ class Loader:
             rejects = self._fetch(QUARANTINE, item, Path(folder)) if expected else None
             if rejects and rejects.metadata.num_rows != expected:
                 raise RuntimeError(f"{item['key']} is being transformed anew: its two files do not belong together.")
-            try:
-                with transaction(self._connection) as cursor:
-                    if self._claim(cursor, item):
-                        self._merge(cursor, item, readings, rejects)
-            except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
-                raise TelemetryError(
-                    f"The warehouse is behind stream {self._stream.stream}'s contract: {error.diag.message_primary}.",
-                    "Run `telemetry migrate`.",
-                ) from error
+            with up_to_contract(self._stream.stream), transaction(self._connection) as cursor:
+                if self._claim(cursor, item):
+                    self._merge(cursor, item, readings, rejects)
 
     def _fetch(self, folder: str, item: RawObject, into: Path) -> pq.ParquetFile:
         key = derived_key(folder, self._stream.stream, item["lane"], item["key"])

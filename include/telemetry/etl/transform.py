@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from telemetry.etl.manifest import RawObject
 from telemetry.etl.receipts import Receipts
 from telemetry.etl.sheets import Sheet
 from telemetry.lake.lines import Body
-from telemetry.lake.partitions import HOUR, PROCESSED, QUARANTINE, Lane, derived_key, hour_of
+from telemetry.lake.partitions import PROCESSED, QUARANTINE, Lane, derived_key, hour_of
 from telemetry.lake.records import Check, read_messages
 from telemetry.settings import Transform
 
@@ -40,7 +39,7 @@ class Transformer:
             if error.response["Error"]["Code"] not in PERMANENT:
                 raise
             return {**item, "error": str(error)}
-        latest = hour_of(item["key"]) + HOUR + timedelta(seconds=self._stream.event_time_ahead_seconds)
+        latest = self._stream.latest_event_time(hour_of(item["key"]))
         with tempfile.TemporaryDirectory() as folder:
             readings, rejects = self._write(
                 raw["Body"], Lane(item["lane"]), partial(self._validate, latest=latest), item, Path(folder)

@@ -117,8 +117,15 @@ def ensure_load(
         return _select(cursor, named, (execution_name,))[0]
 
 
-def close_load(connection: Connection, load_id: int, *, status: Ending | None = None, error: str | None = None) -> Load:
-    """End a load; ended again, it is as it was ended last.
+def close_load(
+    connection: Connection,
+    load_id: int,
+    *,
+    status: Ending | None = None,
+    error: str | None = None,
+    only_running: bool = False,
+) -> Load:
+    """End a load; ended again, it is as it was ended last, unless ``only_running`` is to be ended.
 
     ``status`` is by default ``failed`` where there is an error, ``empty`` where there is no object, else ``succeeded``.
 
@@ -132,8 +139,13 @@ def close_load(connection: Connection, load_id: int, *, status: Ending | None = 
                     WHEN %(error)s IS NOT NULL THEN 'failed' WHEN objects > 0 THEN 'succeeded' ELSE 'empty' END),
                 error = %(error)s,
                 ended_at = now()
-            WHERE load_id = %(load_id)s""",
-            {"status": status, "error": error and _storable(error), "load_id": load_id},
+            WHERE load_id = %(load_id)s AND (status = 'running' OR NOT %(only_running)s)""",
+            {
+                "status": status,
+                "error": error and _storable(error),
+                "load_id": load_id,
+                "only_running": only_running,
+            },
         )
     return find_load(connection, load_id)
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg2.errors
 from psycopg2 import sql
 
+from telemetry.closing.rollup import rollup_table
 from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import Column, reading_columns
 from telemetry.errors import TelemetryError
 from telemetry.paths import MIGRATIONS
+from telemetry.settings import load_settings
 from telemetry.warehouse.connection import Connection, Cursor, transaction
+from telemetry.warehouse.partitions import create_partitions
 
 LOCK = 0x7E1E
 """The advisory lock that lets one migration run at a time."""
@@ -21,7 +27,8 @@ LOCK = 0x7E1E
 def migrate(connection: Connection, streams: Mapping[str, Stream], folder: Path = MIGRATIONS) -> list[str]:
     """Apply what is missing, all of it or nothing, and return what was done, one line each.
 
-    Run again, or twice at once, it changes nothing more. Columns are only ever added, never changed or dropped.
+    Run again, or twice at once, it changes nothing more. Columns are only ever added, never changed or dropped. A new
+    table comes with the partitions of the next months; the later ones are the DAG ``maintenance``'s to make.
 
     Raises:
         TelemetryError: an applied migration's file has changed since, or a field's type is not its column's.
@@ -30,8 +37,24 @@ def migrate(connection: Connection, streams: Mapping[str, Stream], folder: Path 
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         done = _apply_files(cursor, folder)
         for stream in streams.values():
-            done += _bring_up(cursor, stream)
+            done += _bring_up(cursor, stream) + rollup_table(cursor, stream)
     return done
+
+
+@contextmanager
+def up_to_contract(stream: str) -> Iterator[None]:
+    """Tell a statement's failure on a table or a column that is not there yet in words.
+
+    Raises:
+        TelemetryError: the warehouse is behind the stream's contract.
+    """
+    try:
+        yield
+    except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
+        raise TelemetryError(
+            f"The warehouse is behind stream {stream}'s contract: {error.diag.message_primary}.",
+            "Run `telemetry migrate`.",
+        ) from error
 
 
 def _apply_files(cursor: Cursor, folder: Path) -> list[str]:
@@ -65,6 +88,7 @@ def _bring_up(cursor: Cursor, stream: Stream) -> list[str]:
     present = _columns_of(cursor, stream.table)
     if not present:
         cursor.execute(_create_table(stream.table, wanted))
+        create_partitions(cursor, stream.table, datetime.now(UTC), load_settings().maintenance.months_ahead)
         return [f"table {stream.table}"]
     done = []
     for column in wanted:
@@ -103,5 +127,6 @@ def _create_table(table: str, columns: Iterable[Column]) -> sql.Composed:
         for column in columns
     ]
     return sql.SQL(
-        "CREATE TABLE {} ({}, load_id bigint NOT NULL, PRIMARY KEY (device_id, event_time, reading_id))"
+        "CREATE TABLE {} ({}, load_id bigint NOT NULL, PRIMARY KEY (device_id, event_time, reading_id)) "
+        "PARTITION BY RANGE (event_time)"
     ).format(sql.Identifier(table), sql.SQL(", ").join(definitions))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from telemetry.local.postgres import Login
+from telemetry.local.provision.alarms import provision_alarms
 from telemetry.local.provision.device import provision_device
 from telemetry.local.provision.functions import provision_functions
 from telemetry.local.provision.ingest import provision_delivery_streams, provision_rules
@@ -26,6 +27,7 @@ def provision(site: Site, state: State, warehouse: Login, layer: Callable[[], Pa
     provision_secret(site, warehouse)
     provision_queues(site)
     provision_topic(site)
+    provision_alarms(site)
     provision_delivery_streams(site)
     provision_rules(site)
     provision_device(site, state)

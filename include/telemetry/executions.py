@@ -10,6 +10,8 @@ from telemetry.etl.failure import reason
 from telemetry.lake.partitions import Interval
 
 ISO = "%Y-%m-%dT%H:%M:%SZ"
+UNDER_WAY = ("RUNNING", "PENDING_REDRIVE")
+"""Step Functions' words for an execution that is not over."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ def look_at(arn: str) -> Ending | None:
     except step_functions.exceptions.ExecutionDoesNotExist:
         return None
     return Ending(found["name"], found["status"], found.get("error", ""), found.get("cause", ""))
+
+
+def why_not_closed(name: str, ending: Ending | None) -> str | None:
+    """Why the load of the execution ``name`` is open still; None while the execution is under way."""
+    if ending is None:
+        return f"The execution {name} was never started: the logs of the tasks before say why."
+    if ending.status in UNDER_WAY:
+        return None
+    if ending.status == "SUCCEEDED":
+        return f"The execution {name} succeeded, but did not close its load."
+    return str(ending)
 
 
 def input_of(stream: str, kind: str, interval: Interval) -> dict[str, str]:

@@ -1,0 +1,28 @@
+"""One DAG for all streams: the daily upkeep of the warehouse."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from telemetry.settings import load_settings
+from telemetry_airflow.maintenance import AbandonedLoadsOperator, PartitionsAheadOperator, RetentionOperator
+from telemetry_airflow.policy import maintenance_dag
+
+DOC = """
+Keeps the warehouse in order, once a day and for all streams. The tasks do not depend on each other, and each may be run
+again at any time.
+
+- **partitions_ahead** makes the partitions of readings for the months ahead, and gives a month of history that fills
+  the default partition one of its own. Loads wait meanwhile; none fails.
+- **retention** takes away what is older than `retention` in `include/settings.yaml` says: ids of queue messages, and,
+  where the settings say so, months of readings and old quarantine. What is dropped is counted in `dropped_rows`.
+- **abandoned_loads** closes as failed the loads that are open although their execution is over or was never started.
+
+**When it fails**: the log of the task says why. Nothing is lost and no load is kept from running: readings without a
+partition of their own lie in the default one until the next run. *Clear the task* to try again now.
+"""
+
+with maintenance_dag(schedule=load_settings().schedules.maintenance, timeout=timedelta(hours=2), doc=DOC):
+    PartitionsAheadOperator(task_id="partitions_ahead")
+    RetentionOperator(task_id="retention")
+    AbandonedLoadsOperator(task_id="abandoned_loads")

@@ -1,0 +1,59 @@
+"""Closed days: quality, reconciliations."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from telemetry.cli.arguments import AsJson, Limit, StreamFilter, parse_day
+from telemetry.cli.deployed import use_deployment
+from telemetry.cli.output import print_json, print_table
+
+CHECKS = ("stream", "day", "check_name", "subject", "observed", "low", "high", "passed")
+RECONCILIATIONS = ("stream", "lane", "day", "published", "accounted", "in_flight", "unaccounted", "reconciled_at")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (quality, reconciliations):
+        app.command()(command)
+
+
+def quality(
+    stream: StreamFilter = None,
+    day: Annotated[
+        date | None, typer.Option("--day", parser=parse_day, metavar="DAY", help="This day only, as 2026-03-01.")
+    ] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the quality checks of closed days, the newest first."""
+    from telemetry.closing.quality import list_checks
+    from telemetry.contracts.load import find_stream
+    from telemetry.warehouse.connection import connect
+
+    name = find_stream(stream).stream if stream else None
+    with connect(use_deployment().database_secret) as connection:
+        rows = [asdict(row) for row in list_checks(connection, stream=name, day=day, limit=limit)]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("Quality checks", rows, CHECKS)
+
+
+def reconciliations(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """List what became of each closed day's messages, the newest first."""
+    from telemetry.closing.reconciliation import list_reconciliations
+    from telemetry.contracts.load import find_stream
+    from telemetry.warehouse.connection import connect
+
+    name = find_stream(stream).stream if stream else None
+    with connect(use_deployment().database_secret) as connection:
+        rows = [asdict(row) for row in list_reconciliations(connection, stream=name, limit=limit)]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("Reconciliations", rows, RECONCILIATIONS)

@@ -1,0 +1,83 @@
+"""The dead-letter queues: list, redrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from telemetry.cli.arguments import AsJson, Limit, StreamFilter
+from telemetry.cli.deployed import use_deployment
+from telemetry.cli.output import print_json, print_table, printable, progress_bar
+from telemetry.errors import TelemetryError
+
+if TYPE_CHECKING:
+    from telemetry.contracts.model import Stream
+
+COLUMNS = ("stream", "message_id", "received_at", "sent_at", "receive_count", "topic", "size", "payload")
+PAYLOAD_WIDTH = 60
+
+app = typer.Typer(help="Messages that failed too often to be taken from their queue.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """List dead letters. They stay where they are; SQS counts each look as a receive."""
+    from telemetry.aws import client
+    from telemetry.queues import list_dead, queue_url
+    from telemetry.settings import load_settings
+
+    streams = chosen(stream)
+    use_deployment()
+    sqs, names = client("sqs"), load_settings().names
+    rows: list[dict[str, Any]] = []
+    for one in streams:
+        url = queue_url(sqs, names.dead_letter_queue(one.stream))
+        rows += [{"stream": one.stream, **asdict(message)} for message in list_dead(sqs, url, limit - len(rows))]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table("Dead letters", ({**row, "payload": _short(row["payload"])} for row in rows), COLUMNS)
+
+
+@app.command()
+def redrive(stream: StreamFilter = None, as_json: AsJson = False) -> None:
+    """Send all dead letters back to their stream's queue, to be loaded by the next run."""
+    from telemetry.aws import client
+    from telemetry.queues import queue_url
+    from telemetry.queues import redrive as send_back
+    from telemetry.settings import load_settings
+
+    streams = chosen(stream)
+    use_deployment()
+    sqs, names = client("sqs"), load_settings().names
+    ways = {
+        one.stream: (queue_url(sqs, names.dead_letter_queue(one.stream)), queue_url(sqs, names.queue(one.stream)))
+        for one in streams
+    }
+    moved, refused = {}, {}
+    for name, (source, target) in ways.items():
+        with progress_bar(f"Redriving {name}", None) as bar:
+            done = send_back(sqs, source, target, on_progress=bar)
+        moved[name], refused[name] = done.moved, done.refused
+    if as_json:
+        print_json([{"stream": name, "moved": moved[name], "refused": len(refused[name])} for name in moved])
+    else:
+        for name, number in moved.items():
+            print(f"{number:,} messages of {name} are back in their queue. Load them: telemetry run {name} --queue")
+    if why := [reason for reasons in refused.values() for reason in reasons.values()]:
+        raise TelemetryError(f"SQS refused {len(why):,} messages, which stay dead letters. The first: {why[0]}")
+
+
+def chosen(stream: str | None) -> Iterable[Stream]:
+    """One stream, or all of them."""
+    from telemetry.contracts.load import find_stream, load_streams
+
+    return [find_stream(stream)] if stream else load_streams().values()
+
+
+def _short(payload: bytes) -> str:
+    text = printable(payload[: PAYLOAD_WIDTH + 1].decode("utf-8", "backslashreplace"))
+    return text if len(text) <= PAYLOAD_WIDTH else f"{text[: PAYLOAD_WIDTH - 1]}…"

@@ -1,0 +1,71 @@
+"""Closing a day of a stream, as often as one likes: each time everything is computed anew."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from telemetry.aws import client
+from telemetry.closing.metrics import tell
+from telemetry.closing.quality import Check, check_day, silent_devices
+from telemetry.closing.reconciliation import Clients, DayNotReadyError, Reconciler, Reconciliation, record
+from telemetry.closing.rollup import roll_up
+from telemetry.contracts.model import Stream
+from telemetry.deployment import Deployment
+from telemetry.lake.partitions import Interval
+from telemetry.settings import Settings
+from telemetry.warehouse.connection import Connection, transaction
+
+
+@dataclass(frozen=True)
+class ClosedDay:
+    """What was found. ``devices`` are those with readings; of the silent ones the first are named."""
+
+    stream: str
+    day: date
+    devices: int
+    checks: list[Check]
+    silent: list[str]
+    reconciliations: list[Reconciliation]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            **asdict(self),
+            "day": self.day.isoformat(),
+            "checks": [check.document() for check in self.checks],
+            "reconciliations": [lane.document() for lane in self.reconciliations],
+        }
+
+
+def close_day(
+    connection: Connection, stream: Stream, day: date, deployment: Deployment, settings: Settings, now: datetime
+) -> ClosedDay:
+    """Roll the day up, and the days before it that late readings may have touched; check it; reconcile its messages;
+    put all of it on the record; and tell CloudWatch, whose alarms tell people.
+
+    Nothing of a day is held in memory. Whatever happens on the way, closing the day again is right.
+
+    Raises:
+        DayNotReadyError: the day is not over, or messages of it are still in the queue.
+    """
+    if now < Interval.day(day).end:
+        raise DayNotReadyError(f"{day} is not over.", "It can be closed after midnight UTC.")
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"closing {stream.stream}",))
+        devices = 0
+        for before in range(settings.quality.rollup_days - 1, -1, -1):
+            devices = roll_up(cursor, stream, day - timedelta(days=before))
+        checks = check_day(cursor, stream, day, settings.quality)
+        silent = silent_devices(cursor, stream, day, settings.quality)
+    clients = Clients(client("cloudwatch"), client("s3"), client("sqs"))
+    lanes = Reconciler(connection, clients, deployment, settings, stream.stream, day, now.astimezone(UTC)).reconcile()
+    record(connection, lanes)
+    tell(
+        clients.cloudwatch,
+        stream.stream,
+        {lane.lane.value: lane.unaccounted for lane in lanes},
+        sum(not check.passed for check in checks),
+    )
+    return ClosedDay(stream.stream, day, devices, checks, silent, lanes)

@@ -1,0 +1,180 @@
+"""Where the messages of a day are that are published and not in the ledger: counted there, never by subtraction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import chain
+from typing import Any, NamedTuple
+
+import orjson
+
+from telemetry.closing.metrics import total
+from telemetry.lake.envelopes import as_line, day_number, envelope_of
+from telemetry.lake.history import history_records
+from telemetry.lake.partitions import HIVE_HOUR, QUEUE, RAW, Interval, hour_of, raw_prefix
+from telemetry.lake.records import read_receipts
+from telemetry.settings import Names
+from telemetry.warehouse import ledger
+from telemetry.warehouse.connection import Connection
+
+READERS = 8
+HIDDEN_SECONDS = 60
+"""How long a dead letter is hidden from others while the queue is counted; it is released at the end."""
+
+_HIVE_DAY = HIVE_HOUR.rpartition("/")[0]
+
+
+class Unloaded(NamedTuple):
+    """The messages of a day that are in objects which the ledger lacks: the ids of those in an envelope, and how many
+    have none. ``history`` is how many records the day's history objects hold, loaded or not.
+    """
+
+    ids: set[str]
+    without_id: int
+    history: int
+
+
+@dataclass(frozen=True)
+class Objects:
+    """A stream's raw objects. Holds the ids of a day's messages that are not loaded: few, once the day is loaded."""
+
+    connection: Connection
+    s3: Any
+    bucket: str
+    stream: str
+
+    def lake(self, day: date, *, history_only: bool = False) -> Unloaded:
+        """Of the day's partitions and the first hour after it: a message reaches Firehose after the rule has it."""
+        keys = self._keys(_day_prefix(RAW, self.stream, day))
+        if history_only:
+            keys = [key for key in keys if history_records(key) is not None]
+            return self._unloaded(day, keys, keys)
+        return self._unloaded(day, keys, chain(keys, self._keys(raw_prefix(self.stream, Interval.day(day).end))))
+
+    def queue(self, day: date, last: date) -> Unloaded:
+        """Of the partitions up to that of ``last``: the hour of a queue object is the hour it was drained."""
+        days = (day + timedelta(days=number) for number in range((last - day).days + 1))
+        return self._unloaded(
+            day, [], chain.from_iterable(self._keys(_day_prefix(QUEUE, self.stream, d)) for d in days)
+        )
+
+    def _unloaded(self, day: date, of_day: Iterable[str], keys: Iterable[str]) -> Unloaded:
+        keys = list(keys)
+        loaded = ledger.loaded_keys(self.connection, self.bucket, keys)
+        missing = [key for key in keys if key not in loaded]
+        with ThreadPoolExecutor(READERS) as pool:
+            found = list(pool.map(lambda key: self._messages(key, day), missing))
+        return Unloaded(
+            ids=set(chain.from_iterable(ids for ids, _ in found)),
+            without_id=sum(without_id for _, without_id in found),
+            history=sum(history_records(key) or 0 for key in of_day),
+        )
+
+    def _messages(self, key: str, day: date) -> tuple[set[str], int]:
+        """One object's messages of the day; one without an envelope was received in the object's partition."""
+        wanted, of_partition = day_number(Interval.day(day).start), day_number(hour_of(key))
+        ids: set[str] = set()
+        without_id = 0
+        for receipt in read_receipts(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"]):
+            if receipt.message_id is None or receipt.day is None:
+                without_id += of_partition == wanted
+            elif receipt.day == wanted:
+                ids.add(receipt.message_id)
+        return ids, without_id
+
+    def _keys(self, prefix: str) -> list[str]:
+        """The objects of hour partitions below a prefix; what lies elsewhere no load ever takes."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        keys = (entry["Key"] for page in pages for entry in page.get("Contents", []))
+        return [key for key in keys if _is_in_partition(key)]
+
+
+def published(cloudwatch: Any, names: Names, stream: str, day: date) -> int:
+    """What the stream's topic rule matched on a day."""
+    span = Interval.day(day)
+    return total(cloudwatch, "AWS/IoT", "TopicMatch", {"RuleName": names.topic_rule(stream)}, span.start, span.end)
+
+
+def buffered(cloudwatch: Any, names: Names, stream: str, day: date, *, now: datetime, since: date) -> int:
+    """What Firehose took in by the end of a day and has not delivered: it delivers in the order of arrival."""
+    firehose, start = {"DeliveryStreamName": names.delivery_stream(stream)}, Interval.day(since).start
+    incoming = total(cloudwatch, "AWS/Firehose", "IncomingRecords", firehose, start, Interval.day(day).end)
+    delivered = total(cloudwatch, "AWS/Firehose", "DeliveryToS3.Records", firehose, start, now + timedelta(minutes=1))
+    return max(0, incoming - delivered)
+
+
+def is_empty(sqs: Any, queue: str) -> bool:
+    """Whether a queue has no message: none to be received, none received and not deleted, none delayed."""
+    counts = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
+    found = sqs.get_queue_attributes(QueueUrl=_url(sqs, queue), AttributeNames=counts)["Attributes"]
+    return not any(int(found.get(count, 0)) for count in counts)
+
+
+def dead_letters(sqs: Any, queue: str, day: date) -> set[str]:
+    """The ids of the messages of a day that are in a dead-letter queue; none of them leaves it."""
+    if is_empty(sqs, queue):
+        return set()
+    url = _url(sqs, queue)
+    handles: dict[str, str] = {}
+    ids: set[str] = set()
+    try:
+        for messages in _receive(sqs, url):
+            if all(message["MessageId"] in handles for message in messages):
+                break
+            handles.update((message["MessageId"], message["ReceiptHandle"]) for message in messages)
+            ids.update(_envelope_ids(messages, day_number(Interval.day(day).start)))
+    finally:
+        _release(sqs, url, list(handles.values()))
+    return ids
+
+
+def _receive(sqs: Any, url: str) -> Iterator[list[dict[str, Any]]]:
+    while True:
+        answer = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=HIDDEN_SECONDS,
+            WaitTimeSeconds=1,
+            MessageSystemAttributeNames=["SentTimestamp"],
+        )
+        if not answer.get("Messages"):
+            return
+        yield answer["Messages"]
+
+
+def _envelope_ids(messages: Iterable[dict[str, Any]], day: int) -> Iterator[str]:
+    """As the drain would write them: a body that is no envelope gets one of SQS's id and time."""
+    for message in messages:
+        line = as_line(message["Body"], message["MessageId"], int(message["Attributes"]["SentTimestamp"]))
+        envelope = envelope_of(orjson.loads(line))
+        if envelope and envelope.day == day:
+            yield envelope.message_id
+
+
+def _release(sqs: Any, url: str, handles: list[str]) -> None:
+    for start in range(0, len(handles), 10):
+        some = enumerate(handles[start : start + 10])
+        entries = [{"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0} for number, handle in some]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+
+
+def _url(sqs: Any, queue: str) -> str:
+    return str(sqs.get_queue_url(QueueName=queue)["QueueUrl"])
+
+
+def _is_in_partition(key: str) -> bool:
+    with suppress(ValueError):
+        return not key.endswith("/") and bool(hour_of(key))
+    return False
+
+
+def _day_prefix(folder: str, stream: str, day: date) -> str:
+    return f"{folder}/{stream}/{day.strftime(_HIVE_DAY)}/"

@@ -1,0 +1,198 @@
+"""What became of a day's messages: published = accounted + in flight + unaccounted, lane by lane, kept in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from telemetry.accounting import METRIC_DAYS
+from telemetry.closing import places
+from telemetry.closing.metrics import oldest_message_sent
+from telemetry.deployment import Deployment
+from telemetry.errors import TelemetryError
+from telemetry.lake.history import NAME
+from telemetry.lake.partitions import Interval, Lane
+from telemetry.settings import Settings
+from telemetry.warehouse import ledger
+from telemetry.warehouse.connection import Connection, transaction
+
+RECOUNTS = 3
+
+
+class DayNotReadyError(TelemetryError):
+    """The day cannot be closed yet; it can later."""
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """One lane's messages of one day. ``accounted`` are those of the ledger's objects."""
+
+    stream: str
+    lane: Lane
+    day: date
+    published: int
+    accounted: int
+    in_flight: int
+
+    @property
+    def unaccounted(self) -> int:
+        """Published, but neither in the ledger nor in flight; below 0 where there is more than was published."""
+        return self.published - self.accounted - self.in_flight
+
+    def document(self) -> dict[str, Any]:
+        return {**asdict(self), "day": self.day.isoformat(), "unaccounted": self.unaccounted}
+
+
+@dataclass(frozen=True)
+class RecordedReconciliation:
+    """A row of ``reconciliations``."""
+
+    stream: str
+    lane: str
+    day: date
+    published: int
+    accounted: int
+    in_flight: int
+    unaccounted: int
+    reconciled_at: datetime
+
+
+class Clients(NamedTuple):
+    """The AWS services that are asked."""
+
+    cloudwatch: Any
+    s3: Any
+    sqs: Any
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Counts a stream's messages that were received on ``day``, in UTC."""
+
+    connection: Connection
+    clients: Clients
+    deployment: Deployment
+    settings: Settings
+    stream: str
+    day: date
+    now: datetime
+
+    def reconcile(self) -> list[Reconciliation]:
+        """Count every lane.
+
+        Published are the matches of the stream's topic rule, and for the lake the records of the history objects in
+        the day's partitions. CloudWatch knows no matches of more than ``METRIC_DAYS`` ago: of such a day the history
+        objects alone are counted, on both sides, and the queue lane is not.
+
+        Raises:
+            DayNotReadyError: messages of the day are still in the queue.
+        """
+        if Interval.day(self.day).start < self.now - timedelta(days=METRIC_DAYS):
+            return count_until_it_adds_up(lambda: [self._history()])
+        self._see_that_the_queue_is_past_the_day()
+        return count_until_it_adds_up(lambda: [self._lake(), self._queue()])
+
+    def _lake(self) -> Reconciliation:
+        objects = self._objects.lake(self.day)
+        published = (
+            places.published(self.clients.cloudwatch, self.settings.names, self.stream, self.day) + objects.history
+        )
+        in_flight = len(objects.ids) + objects.without_id + self._buffered()
+        return self._lane(Lane.lake, published, in_flight)
+
+    def _history(self) -> Reconciliation:
+        objects = self._objects.lake(self.day, history_only=True)
+        in_flight = len(objects.ids) + objects.without_id
+        return self._lane(Lane.lake, objects.history, in_flight, keys=NAME.pattern)
+
+    def _queue(self) -> Reconciliation:
+        """A message may be in an object and still come again, or be a dead letter: its id counts once."""
+        names = self.settings.names
+        retention = timedelta(seconds=self.settings.queue.retention_seconds)
+        last = min(self.now, Interval.day(self.day).end + retention)
+        objects = self._objects.queue(self.day, last.astimezone(UTC).date())
+        ids = objects.ids | places.dead_letters(self.clients.sqs, names.dead_letter_queue(self.stream), self.day)
+        ids -= ledger.known_messages(self.connection, ids)
+        published = places.published(self.clients.cloudwatch, names, self.stream, self.day)
+        return self._lane(Lane.queue, published, len(ids) + objects.without_id)
+
+    def _lane(self, lane: Lane, published: int, in_flight: int, keys: str = "") -> Reconciliation:
+        """``accounted`` is counted last: what leaves a place before it is counted there is met in the ledger."""
+        return Reconciliation(self.stream, lane, self.day, published, self._accounted(lane, keys), in_flight)
+
+    def _accounted(self, lane: Lane, keys: str) -> int:
+        """The messages of the ledger's objects, of those whose keys match where a pattern is given."""
+        with transaction(self.connection) as cursor:
+            cursor.execute(
+                """SELECT coalesce(sum(messages), 0)::bigint FROM load_object_days
+                WHERE stream = %s AND lane = %s AND day = %s AND key ~ %s""",
+                (self.stream, lane, self.day, keys),
+            )
+            return int(cursor.fetchall()[0][0])
+
+    def _buffered(self) -> int:
+        """A day that ended longer ago than Firehose holds records has none in its buffer."""
+        if self.now >= Interval.day(self.day).end + self.settings.partition_grace:
+            return 0
+        since = (self.now - timedelta(days=METRIC_DAYS)).astimezone(UTC).date()
+        return places.buffered(
+            self.clients.cloudwatch, self.settings.names, self.stream, self.day, now=self.now, since=since
+        )
+
+    def _see_that_the_queue_is_past_the_day(self) -> None:
+        queue = self.settings.names.queue(self.stream)
+        if places.is_empty(self.clients.sqs, queue):
+            return
+        sent = oldest_message_sent(self.clients.cloudwatch, queue, self.now)
+        if sent and sent < Interval.day(self.day).end:
+            raise DayNotReadyError(
+                f"{self.day} cannot be closed yet: the oldest message of the queue {queue} was sent at "
+                f"{sent.astimezone(UTC):%Y-%m-%d %H:%M} UTC.",
+                f"The DAG {self.stream}_queue empties the queue: see that its runs succeed, then clear close_day.",
+            )
+
+    @property
+    def _objects(self) -> places.Objects:
+        return places.Objects(self.connection, self.clients.s3, self.deployment.raw_bucket, self.stream)
+
+
+def count_until_it_adds_up(count: Callable[[], list[Reconciliation]]) -> list[Reconciliation]:
+    """The first count that adds up, or else the last of ``RECOUNTS``: a message on its way from one place to the next
+    may be missed, or met twice.
+    """
+    lanes: list[Reconciliation] = []
+    for _ in range(RECOUNTS):
+        lanes = count()
+        if not any(lane.unaccounted for lane in lanes):
+            break
+    return lanes
+
+
+def record(connection: Connection, reconciliations: Iterable[Reconciliation]) -> None:
+    """Keep what was counted, in place of what was counted before."""
+    with transaction(connection) as cursor:
+        for one in reconciliations:
+            cursor.execute(
+                """INSERT INTO reconciliations (stream, lane, day, published, accounted, in_flight, unaccounted)
+                VALUES (%s, %s, %s, %s, %s, %s, %s)
+                ON CONFLICT (stream, lane, day) DO UPDATE SET
+                    (published, accounted, in_flight, unaccounted, reconciled_at) = (
+                        excluded.published, excluded.accounted, excluded.in_flight, excluded.unaccounted, now())""",
+                (one.stream, one.lane, one.day, one.published, one.accounted, one.in_flight, one.unaccounted),
+            )
+
+
+def list_reconciliations(
+    connection: Connection, *, stream: str | None = None, limit: int = 100
+) -> list[RecordedReconciliation]:
+    """The reconciliations of the newest days."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            """SELECT stream, lane, day, published, accounted, in_flight, unaccounted, reconciled_at
+            FROM reconciliations WHERE (%(stream)s IS NULL OR stream = %(stream)s)
+            ORDER BY day DESC, stream, lane LIMIT %(limit)s""",
+            {"stream": stream, "limit": limit},
+        )
+        return [RecordedReconciliation(*row) for row in cursor]

@@ -1,0 +1,56 @@
+"""CloudWatch's alarms: those of the settings, for every stream, told to the alarm topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from telemetry.lake.partitions import Lane
+from telemetry.local.provision.site import Site, differs
+from telemetry.settings import Alarm
+
+
+def provision_alarms(site: Site) -> None:
+    """Every alarm as the settings describe it. One that the settings no longer have is left alone."""
+    cloudwatch = site.client("cloudwatch")
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{site.settings.names.prefix}-")
+    existing = {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}
+    for wanted in wanted_alarms(site):
+        name = wanted["AlarmName"]
+        if differs(existing.get(name), wanted):
+            cloudwatch.put_metric_alarm(**wanted)
+            site.changed(f"alarm {name}: {'changed' if name in existing else 'created'}")
+
+
+def wanted_alarms(site: Site) -> Iterator[dict[str, Any]]:
+    """What PutMetricAlarm is to be told, for every alarm."""
+    names = site.settings.names
+    for stream in site.streams:
+        values = {
+            "prefix": names.prefix,
+            "stream": stream,
+            "queue": names.queue(stream),
+            "dead_letter_queue": names.dead_letter_queue(stream),
+        }
+        for alarm in site.settings.alarms.values():
+            for lane in Lane if alarm.each == "lane" else ("",):
+                yield _request(site, alarm, {**values, "lane": str(lane)})
+
+
+def _request(site: Site, alarm: Alarm, values: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "AlarmName": alarm.name.format_map(values),
+        "AlarmDescription": alarm.description,
+        "Namespace": alarm.namespace,
+        "MetricName": alarm.metric,
+        "Dimensions": [
+            {"Name": name, "Value": value.format_map(values)} for name, value in sorted(alarm.dimensions.items())
+        ],
+        "Statistic": alarm.statistic,
+        "ComparisonOperator": alarm.comparison,
+        "Threshold": alarm.threshold,
+        "Period": alarm.period_seconds,
+        "EvaluationPeriods": alarm.periods,
+        "TreatMissingData": alarm.missing_data,
+        "AlarmActions": [site.arn("sns", site.alarm_topic)],
+    }

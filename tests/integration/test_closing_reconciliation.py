@@ -1,0 +1,174 @@
+"""The reconciliation of closed days, on a real PostgreSQL and the emulator."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from closed_days import AFTER, BEFORE, DAY, TODAY, Ground, contract, noon
+from emulated import Emulator
+from etl import Execution, envelope, put_raw, reading, s3
+from telemetry.closing.reconciliation import (
+    RECOUNTS,
+    DayNotReadyError,
+    Reconciliation,
+    count_until_it_adds_up,
+)
+from telemetry.deployment import Deployment
+from telemetry.lake.history import write_history
+from telemetry.lake.partitions import HOUR, Interval, Lane
+from telemetry.local.provision.queues import queue_url
+from telemetry.warehouse.connection import Connection
+
+SHARED = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def ground(warehouse: Connection, aws: Emulator) -> Ground:
+    return Ground(warehouse, aws)
+
+
+LAKE_PLACES = ("ledger", "object", "hour_after", "lost")
+QUEUE_PLACES = ("ledger", "object", "days_after", "dead_letter", "object_and_dead_letter", "ledger_and_object", "lost")
+
+
+class Told(NamedTuple):
+    """A message: when the rule had it, and where it is in each lane."""
+
+    day: date
+    lake: str
+    queue: str
+
+
+days = st.sampled_from([BEFORE, DAY, DAY, AFTER])
+published = st.lists(st.builds(Told, days, st.sampled_from(LAKE_PLACES), st.sampled_from(QUEUE_PLACES)), max_size=12)
+
+
+def put_lake(ground: Ground, messages: dict[str, Told]) -> None:
+    last, first = Interval.day(DAY).end - HOUR, Interval.day(DAY).end
+    for place, hour in (("ledger", noon(DAY)), ("object", last), ("hour_after", first)):
+        chosen = {id_: one for id_, one in messages.items() if one.lake == place}
+        if place == "ledger":
+            ground.load(Lane.lake, ground.key(Lane.lake, hour), days_of(chosen))
+        elif chosen:
+            put_object(ground, ground.key(Lane.lake, hour), chosen)
+
+
+def put_queue(ground: Ground, messages: dict[str, Told]) -> None:
+    def those(*places: str) -> dict[str, Told]:
+        return {id_: one for id_, one in messages.items() if one.queue in places}
+
+    put_object(ground, ground.key(Lane.queue, noon(DAY)), those("object", "object_and_dead_letter"))
+    put_object(ground, ground.key(Lane.queue, noon(TODAY)), those("days_after", "ledger_and_object"))
+    in_ledger = those("ledger", "ledger_and_object")
+    key = ground.key(Lane.queue, noon(DAY))
+    ground.load(Lane.queue, key, days_of(in_ledger))
+    with ground.connection, ground.connection.cursor() as cursor:
+        for id_ in in_ledger:
+            cursor.execute("INSERT INTO queue_messages (message_id, bucket, key) VALUES (%s, 'b', %s)", (id_, key))
+    dead = queue_url(ground.site, ground.settings.names.dead_letter_queue(ground.stream.stream))
+    for id_, one in those("dead_letter", "object_and_dead_letter").items():
+        ground.site.client("sqs").send_message(QueueUrl=dead, MessageBody=envelope({}, id_, noon(one.day)))
+
+
+def days_of(messages: dict[str, Told]) -> dict[date, int]:
+    found = [one.day for one in messages.values()]
+    return {day: found.count(day) for day in set(found)}
+
+
+def put_object(ground: Ground, key: str, messages: dict[str, Told]) -> None:
+    lines = "".join(f"{envelope({}, id_, noon(one.day))}\n" for id_, one in messages.items())
+    s3().put_object(Bucket=Deployment.from_environment().raw_bucket, Key=key, Body=lines.encode())
+
+
+@settings(SHARED, max_examples=8)
+@given(messages=published)
+@example(messages=[Told(DAY, lake, queue) for lake in LAKE_PLACES for queue in QUEUE_PLACES])
+def test_every_message_of_the_day_is_counted_where_it_is_and_a_lost_one_is_unaccounted(
+    warehouse: Connection, aws: Emulator, messages: list[Told]
+) -> None:
+    ground = Ground(warehouse, aws)
+    told = {str(uuid.uuid4()): one for one in messages}
+    for day, number in days_of(told).items():
+        ground.count("TopicMatch", number, noon(day))
+    put_lake(ground, told)
+    put_queue(ground, told)
+    lanes = ground.lanes()
+    for lane, places in ((Lane.lake, [one.lake for one in messages if one.day == DAY]),
+                         (Lane.queue, [one.queue for one in messages if one.day == DAY])):  # fmt: skip
+        ledger, lost = sum(place.startswith("ledger") for place in places), places.count("lost")
+        assert lanes[lane] == (len(places), ledger, len(places) - ledger - lost, lost)
+    dead = queue_url(ground.site, ground.settings.names.dead_letter_queue(ground.stream.stream))
+    assert len(aws.messages(dead)) == sum("dead_letter" in one.queue for one in messages), "they are only counted"
+
+
+def test_a_day_of_history_adds_up_before_and_after_it_is_loaded(warehouse: Connection, aws: Emulator) -> None:
+    ground = Ground(warehouse, aws, stream=contract("telemetry", temperature="double!", humidity="double!"))
+    records = [(noon(DAY), json.dumps(reading(n)).encode()) for n in range(5)]
+    write_history(s3(), Deployment.from_environment().raw_bucket, "telemetry", records)
+    assert ground.lanes() == {Lane.lake: (5, 0, 5, 0), Lane.queue: (0, 0, 0, 0)}
+    Execution("telemetry", kind="daily", interval=Interval.day(DAY)).run()
+    assert ground.lanes() == {Lane.lake: (5, 5, 0, 0), Lane.queue: (0, 0, 0, 0)}
+
+
+def test_of_a_day_that_cloudwatch_has_forgotten_history_alone_is_counted(warehouse: Connection, aws: Emulator) -> None:
+    long_ago = date(2020, 7, 13)
+    ground = Ground(warehouse, aws, stream=contract("telemetry", temperature="double!", humidity="double!"))
+    records = [(noon(long_ago), json.dumps(reading(n)).encode()) for n in range(5)]
+    write_history(s3(), Deployment.from_environment().raw_bucket, "telemetry", records)
+    put_raw([envelope(reading(9), received_at=noon(long_ago)).encode()], hour=noon(long_ago))
+    assert ground.lanes(long_ago) == {Lane.lake: (5, 0, 5, 0)}
+    Execution("telemetry", kind="daily", interval=Interval.day(long_ago)).run()
+    assert ground.lanes(long_ago) == {Lane.lake: (5, 5, 0, 0)}
+
+
+def test_what_others_put_into_the_lake_was_not_published(ground: Ground) -> None:
+    key = ground.key(Lane.lake, noon(DAY))
+    s3().put_object(Bucket=Deployment.from_environment().raw_bucket, Key=key, Body=b"{}\n{}\n")
+    assert ground.lanes()[Lane.lake] == (0, 0, 2, -2)
+
+
+def test_what_firehose_holds_is_in_flight_only_while_it_can_hold_it(ground: Ground) -> None:
+    end = Interval.day(DAY).end
+    ground.count("TopicMatch", 10, end - timedelta(minutes=1))
+    ground.count("IncomingRecords", 10, end - timedelta(minutes=1))
+    ground.count("IncomingRecords", 5, end)
+    ground.count("DeliveryToS3.Records", 4, end - timedelta(minutes=1))
+    ground.load(Lane.lake, ground.key(Lane.lake, noon(DAY)), {DAY: 4})
+    ground.load(Lane.queue, ground.key(Lane.queue, noon(DAY)), {DAY: 10})
+    grace = ground.settings.partition_grace
+    assert ground.lanes(now=end + grace - timedelta(seconds=1))[Lane.lake] == (10, 4, 6, 0)
+    assert ground.lanes(now=end + grace)[Lane.lake] == (10, 4, 0, 6)
+
+
+def test_a_day_whose_messages_wait_in_the_queue_cannot_be_closed(ground: Ground) -> None:
+    queue = queue_url(ground.site, ground.settings.names.queue(ground.stream.stream))
+    ground.close()
+    ground.site.client("sqs").send_message(QueueUrl=queue, MessageBody=envelope({}))
+    ground.close()  # it was sent today
+    now = datetime.now(UTC)
+    ground.count("ApproximateAgeOfOldestMessage", (now - noon(DAY)).total_seconds(), now)
+    with pytest.raises(DayNotReadyError, match=r"cannot be closed yet.* The DAG pump_.*_queue empties the queue"):
+        ground.close()
+    ground.emulator.messages(queue)
+    ground.close()  # CloudWatch does not know yet that the queue is empty; SQS does
+
+
+def test_a_day_that_is_not_over_cannot_be_closed(ground: Ground) -> None:
+    with pytest.raises(DayNotReadyError, match="is not over"):
+        ground.close(TODAY)
+
+
+def test_it_is_counted_again_until_it_adds_up() -> None:
+    wrong, right = (Reconciliation("pump", Lane.lake, DAY, 3, accounted, 0) for accounted in (2, 3))
+    counts = iter([[wrong], [right], [wrong]])
+    assert count_until_it_adds_up(lambda: next(counts)) == [right]
+    counts = iter([[wrong]] * RECOUNTS)
+    assert count_until_it_adds_up(lambda: next(counts)) == [wrong]
+    assert next(counts, None) is None

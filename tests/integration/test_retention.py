@@ -1,0 +1,146 @@
+"""Retention takes away what is old, counts what it takes, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from etl import at_once, rows
+from telemetry.contracts.load import find_stream
+from telemetry.local.postgres import Login
+from telemetry.settings import Retention, Settings, load_settings
+from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.partitions import Month, ensure_partitions
+from telemetry.warehouse.retention import Removed, apply_retention, drop_quarantine, drop_readings, dropped_rows
+from telemetry.warehouse.retention import forget_messages as forget
+
+STREAM, TABLE = "telemetry", "telemetry_readings"
+STREAMS = [find_stream(STREAM)]
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def keep(ids: int = 35, readings: int | None = None, quarantine: int | None = None) -> Retention:
+    return Retention(message_ids_days=ids, readings_months=readings, quarantine_days=quarantine)
+
+
+def put_readings(connection: Connection, *times: datetime) -> None:
+    with connection, connection.cursor() as cursor:
+        cursor.executemany(
+            """INSERT INTO telemetry_readings (device_id, event_time, reading_id, load_id)
+            VALUES ('d', %s, gen_random_uuid(), 1)""",
+            [(time,) for time in times],
+        )
+
+
+def put_message_ids(connection: Connection, *times: datetime) -> None:
+    with connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO queue_messages VALUES (gen_random_uuid(), 'raw', 'k', %s)", [(time,) for time in times]
+        )
+
+
+def put_quarantined(connection: Connection, *times: datetime, stream: str = STREAM) -> None:
+    """An object with a quarantined row of each of these times."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO loads (stream, kind, interval_start, interval_end, generation, execution_name)
+            VALUES (%s, 'hourly', now(), now() + interval '1 hour', 0, gen_random_uuid()) RETURNING load_id""",
+            (stream,),
+        )
+        key = f"key-{stream}"
+        cursor.execute(
+            "INSERT INTO load_objects VALUES ('raw', %s, %s, 'lake', now(), %s, '', 1, %s, 0, %s, 0, 0, %s)",
+            (key, stream, next(iter(cursor))[0], *[len(times)] * 3),
+        )
+        cursor.executemany(
+            """INSERT INTO quarantine (stream, bucket, key, line, reason, detail, raw, created_at)
+            VALUES (%s, 'raw', %s, %s, 'not_json', '', '', %s)""",
+            [(stream, key, line, time) for line, time in enumerate(times)],
+        )
+
+
+def left(connection: Connection, table: str) -> int:
+    ((number,),) = rows(connection, f"SELECT count(*) FROM {table}")
+    return int(number)
+
+
+def test_the_ids_of_messages_are_kept_while_those_can_come_again(warehouse: Connection) -> None:
+    day = timedelta(days=1)
+    put_message_ids(warehouse, *(NOW - 36 * day for _ in range(25)), NOW - 34 * day, NOW - 14 * day, NOW)
+    assert apply_retention(warehouse, STREAMS, keep(), NOW) == Removed(25, 0, 0)
+    assert left(warehouse, "queue_messages") == 3
+    assert apply_retention(warehouse, STREAMS, keep(), NOW) == Removed(0, 0, 0)
+
+
+@pytest.mark.parametrize("number", [0, 9, 10, 11, 25])
+def test_all_batches_are_taken(warehouse: Connection, number: int) -> None:
+    put_message_ids(warehouse, *[NOW] * number)
+    put_readings(warehouse, *[NOW - timedelta(days=400)] * number)
+    put_quarantined(warehouse, *[NOW] * number)
+    later = NOW + timedelta(days=1)
+    assert forget(warehouse, later, at_once=10) == number
+    assert drop_readings(warehouse, STREAM, TABLE, Month.of(NOW), at_once=10) == number
+    assert drop_quarantine(warehouse, later, at_once=10) == number
+    assert [left(warehouse, table) for table in ("queue_messages", TABLE, "quarantine")] == [0, 0, 0]
+    assert dropped_rows(warehouse, STREAM, "readings") == dropped_rows(warehouse, STREAM, "quarantine") == number
+
+
+def test_nothing_else_goes_unless_a_setting_says_so(warehouse: Connection) -> None:
+    put_readings(warehouse, datetime(1970, 1, 1, tzinfo=UTC), NOW)
+    put_quarantined(warehouse, datetime(2020, 1, 1, tzinfo=UTC))
+    settings = load_settings().retention
+    assert apply_retention(warehouse, STREAMS, settings, NOW) == Removed(0, 0, 0)
+    assert (left(warehouse, TABLE), left(warehouse, "quarantine")) == (2, 1)
+
+
+def test_whole_months_of_readings_go_and_are_counted(warehouse: Connection) -> None:
+    kept = [NOW, datetime(2026, 9, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)]
+    in_a_partition = [datetime(2026, 8, 31, 23, 59, 59, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC)]
+    in_the_default = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 7, 31, tzinfo=UTC)]
+    put_readings(warehouse, *kept, *in_a_partition, *in_the_default)
+    ensure_partitions(warehouse, TABLE, months_ahead=0, own_rows=2, now=NOW)
+    august = "SELECT to_regclass('telemetry_readings_y2026m08') IS NOT NULL"
+    assert rows(warehouse, august) == [(True,)]
+    assert apply_retention(warehouse, STREAMS, keep(readings=2), NOW).readings == 4
+    assert rows(warehouse, august) == [(False,)]
+    assert {time for (time,) in rows(warehouse, f"SELECT event_time FROM {TABLE}")} == set(kept)
+    assert dropped_rows(warehouse, STREAM, "readings") == 4
+    assert apply_retention(warehouse, STREAMS, keep(readings=2), NOW).readings == 0
+    assert dropped_rows(warehouse, STREAM, "readings") == 4
+
+
+def test_what_was_quarantined_long_ago_goes_and_is_counted_by_stream(warehouse: Connection) -> None:
+    old, young = NOW - timedelta(days=31), NOW - timedelta(days=29)
+    put_quarantined(warehouse, old, old, young)
+    put_quarantined(warehouse, old, young, stream="environment")
+    assert apply_retention(warehouse, STREAMS, keep(quarantine=30), NOW).quarantined == 3
+    assert [dropped_rows(warehouse, stream, "quarantine") for stream in (STREAM, "environment")] == [2, 1]
+    assert rows(warehouse, "SELECT sum(quarantined) FROM load_objects") == [(left(warehouse, "quarantine") + 3,)]
+
+
+def test_run_at_once_each_row_is_dropped_and_counted_once(warehouse: Connection, database: Login) -> None:
+    put_readings(warehouse, *[NOW - timedelta(days=400)] * 50, *[NOW - timedelta(days=800)] * 50)
+    ensure_partitions(warehouse, TABLE, months_ahead=0, own_rows=50, now=NOW)
+    put_readings(warehouse, *[NOW - timedelta(days=600)] * 100)
+    put_message_ids(warehouse, *[NOW - timedelta(days=60)] * 100)
+    put_quarantined(warehouse, *[NOW - timedelta(days=60)] * 100)
+    removed: list[Removed] = []
+
+    def run(_: int) -> None:
+        connection = database.connect()
+        removed.append(apply_retention(connection, STREAMS, keep(readings=6, quarantine=30), NOW))
+        connection.close()
+
+    assert at_once(3, run) == []
+    assert sum(one.readings for one in removed) == dropped_rows(warehouse, STREAM, "readings") == 200
+    assert sum(one.quarantined for one in removed) == dropped_rows(warehouse, STREAM, "quarantine") == 100
+    assert sum(one.message_ids for one in removed) == 100
+
+
+@pytest.mark.parametrize("days", [14, 28])
+def test_ids_cannot_be_forgotten_while_their_messages_live(days: int) -> None:
+    settings = load_settings().model_dump()
+    settings["retention"]["message_ids_days"] = days
+    with pytest.raises(ValueError, match=f"message_ids_days: {days} is not more than twice"):
+        Settings.model_validate(settings)

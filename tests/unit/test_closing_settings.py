@@ -1,0 +1,64 @@
+"""The settings of quality checks and alarms: faults are found when the file is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from telemetry.contracts.load import load_streams
+from telemetry.errors import TelemetryError
+from telemetry.lake.partitions import Lane
+from telemetry.local.provision.alarms import wanted_alarms
+from telemetry.local.provision.site import Site
+from telemetry.paths import SETTINGS
+from telemetry.settings import load_settings
+
+
+def changed(folder: Path, old: str, new: str) -> Path:
+    """The settings with one text changed."""
+    text = SETTINGS.read_text()
+    assert text.count(old) >= 1
+    path = folder / "settings.yaml"
+    path.write_text(text.replace(old, new, 1))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("rollup_days: 2", "rollup_days: 0", "quality.rollup_days: Input should be greater than or equal to 1"),
+        ("null_rate_max: 0.5", "null_rate_max: 50", "quality.null_rate_max: Input should be less than or equal to 1"),
+        ("volume_ratio_low: 0.5", "volume_ratio_low: 1.5", "quality.volume_ratio_low"),
+        ("volume_ratio_high: 2.0", "volume_ratio_high: .inf", "quality.volume_ratio_high"),
+        ("silent_devices_max: 0", "silent_devices_max: -1", "quality.silent_devices_max"),
+        ("  trailing_days: 7", "  trailing_weeks: 1", "quality.trailing_days: Field required"),
+        ("{prefix}-{stream}-queue-age", "{prefix}-queue-age", "is not of its own for each stream"),
+        ("{prefix}-{stream}-{lane}-unaccounted", "{prefix}-{stream}-unaccounted", "is not of its own for each lane"),
+        ('Lane: "{lane}"', 'Lane: "{line}"', "alarms.unaccounted_messages.dimensions.Lane: String should match"),
+        ("period_seconds: 60", "period_seconds: 90", "alarms.unaccounted_messages.period_seconds"),
+        ("missing_data: ignore", "missing_data: ignored", "alarms.unaccounted_messages.missing_data"),
+        ("comparison: GreaterThanThreshold", "comparison: above", "alarms.unaccounted_messages.comparison"),
+    ],
+)
+def test_a_faulty_setting_is_named(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    with pytest.raises(TelemetryError) as refusal:
+        load_settings(changed(tmp_path, old, new), {})
+    assert fault in str(refusal.value)
+
+
+def test_every_stream_and_lane_has_alarms_of_its_own() -> None:
+    settings, streams = load_settings(), load_streams()
+    alarms = {alarm["AlarmName"]: alarm for alarm in wanted_alarms(Site("http://127.0.0.1:1", settings, streams))}
+    each = [1 if alarm.each == "stream" else len(Lane) for alarm in settings.alarms.values()]
+    assert len(alarms) == len(streams) * sum(each)
+    assert all(len(name) <= 255 and name.startswith("iot-") for name in alarms)
+    lake = alarms["iot-telemetry-lake-unaccounted-messages"]
+    assert lake["Dimensions"] == [{"Name": "Lane", "Value": "lake"}, {"Name": "Stream", "Value": "telemetry"}]
+    assert lake["Threshold"] == 0
+    assert alarms["iot-telemetry-dead-letters"]["Dimensions"][0]["Value"] == settings.names.dead_letter_queue(
+        "telemetry"
+    )
+    assert {tuple(alarm["AlarmActions"]) for alarm in alarms.values()} == {
+        ("arn:aws:sns:eu-west-1:000000000000:iot-telemetry-alarms",)
+    }
