@@ -68,10 +68,12 @@ class Emulator:
     data: Path
     port: int = field(default_factory=free_port)
     mqtt_port: int = field(default_factory=free_port)
+    options: tuple[str, ...] = ()
 
     def command(self) -> list[str]:
         options = {"--port": self.port, "--mqtt-port": self.mqtt_port, "--data": self.data, "--region": REGION}
-        return [str(INTERPRETER), str(LAUNCHER), *(str(part) for pair in options.items() for part in pair)]
+        given = [str(part) for pair in options.items() for part in pair]
+        return [str(INTERPRETER), str(LAUNCHER), *given, *self.options]
 
     @property
     def url(self) -> str:
@@ -79,9 +81,13 @@ class Emulator:
 
     def start(self) -> None:
         self.data.mkdir(exist_ok=True)
+        self.begin()
+        until(self.is_ready, "the emulator to be ready")
+
+    def begin(self) -> None:
+        """Start it, and do not wait."""
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log)
-        until(self.is_ready, "the emulator to be ready")
 
     def is_ready(self) -> bool:
         assert self.process.poll() is None, "the emulator ended"
@@ -95,6 +101,16 @@ class Emulator:
         """A clean stop; its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=20)
+
+    def kill(self) -> None:
+        """End it without warning."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        """End it without warning, and start it again."""
+        self.kill()
+        self.start()
 
     def client(self, service: str) -> Any:
         make: Any = boto3.client

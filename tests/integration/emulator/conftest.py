@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +46,21 @@ def device(emulator: Emulator) -> Iterator[Device]:
     connected = emulator.device()
     yield connected
     connected.close()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Emulator]:
+    """An emulator of the test's own, that writes its state all the time."""
+    emulator = Emulator(tmp_path / "data", options=("--checkpoint-seconds", "0.05"))
+    emulator.start()
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture
+def journaled(tmp_path: Path) -> Iterator[Emulator]:
+    """An emulator of the test's own, that leaves what happens in its journal."""
+    emulator = Emulator(tmp_path / "data", options=("--checkpoint-seconds", "9999"))
+    emulator.start()
+    yield emulator
+    emulator.stop()

@@ -129,28 +129,13 @@ def test_a_clean_stop_delivers_the_buffers_and_keeps_everything(own: Emulator) -
     assert own.metric("AWS/IoT", "TopicMatch", RuleName=rule) == 3
     assert own.invoke(function, 21) == 42
     assert own.client("stepfunctions").describe_execution(executionArn=done["executionArn"])["status"] == "SUCCEEDED"
-    assert own.client("stepfunctions").describe_execution(executionArn=unfinished)["status"] == "FAILED"
+    assert own.client("stepfunctions").describe_execution(executionArn=unfinished)["status"] == "RUNNING"
     assert own.execute(machine, {})["status"] == "SUCCEEDED"
     assert own.client("sns").list_topics()["Topics"] == [{"TopicArn": topic}]
     assert own.client("secretsmanager").get_secret_value(SecretId="kept")["SecretString"] == "secret"
     own.client("s3").create_bucket(Bucket="no-such-bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
     (key,) = until(lambda: own.keys("no-such-bucket"), "the record kept over the stop")
     assert own.content("no-such-bucket", key) == b"later\n"
-
-
-def test_a_kill_costs_what_happened_in_the_last_seconds_alone(own: Emulator) -> None:
-    own.start()
-    bucket, queue = own.bucket(), own.queue()
-    own.client("s3").put_object(Bucket=bucket, Key="kept", Body=b"x")
-    own.client("sqs").send_message(QueueUrl=queue, MessageBody="kept in the queue")
-    state = own.data / "state" / "sqs.json"
-    until(lambda: state.exists() and "kept in the queue" in state.read_text(), "the state to be written")
-    own.process.kill()
-    own.process.wait()
-    own.start()
-    assert own.content(bucket, "kept") == b"x"
-    assert own.messages(queue) == ["kept in the queue"]
-    assert own.metric("AWS/SQS", "NumberOfMessagesSent", QueueName=queue.rsplit("/", 1)[1]) == 1
 
 
 def test_everything_it_writes_is_in_its_folder_for_its_owner_alone(own: Emulator) -> None:

@@ -29,6 +29,9 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
+_changed: set[str] = set()
+
+
 def install() -> None:
     """Replace ministack's evaluation of one alarm; its own occasions for it stay."""
     for name in ("_alarms", "_metrics", "_calc_stats", "_stat_value", "_dims_key", "_dims_from_list"):
@@ -38,13 +41,19 @@ def install() -> None:
     seam.replace(cloudwatch, "_evaluate_alarm", lambda original: evaluate)
 
 
-def evaluate_all() -> None:
-    """Evaluate every alarm of every account and region. Only the event loop's thread may call it."""
+def evaluate_all() -> bool:
+    """Evaluate every alarm of every account and region; whether any changed since the last time, here or elsewhere.
+
+    Only the event loop's thread may call it.
+    """
     metrics.settle()
     for account, region in {key[:2] for key in list(cloudwatch._alarms._data)}:
         with request_scope(account, region):
             for alarm in list(cloudwatch._alarms.values()):
                 evaluate(alarm)
+    changed = bool(_changed)
+    _changed.clear()
+    return changed
 
 
 def evaluate(alarm: Alarm) -> None:
@@ -64,6 +73,7 @@ def evaluate(alarm: Alarm) -> None:
     )
     former = alarm["StateValue"]
     alarm.update(StateValue=state, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
+    _changed.add(alarm["AlarmName"])
     cloudwatch._record_history(alarm["AlarmName"], former, state, reason)
     cloudwatch._dispatch_alarm_actions(alarm, former, state, reason)
     cloudwatch._evaluate_parent_alarms(alarm)

@@ -3,7 +3,11 @@
 ministack writes one uncompressed object a record, at once, and keeps every record in memory for ever. On AWS a
 delivery stream collects records until BufferingHints' interval or size is reached, whichever is first. What cannot be
 delivered is retried until it can; it waits in memory up to a bound, beyond which the stream takes no more records
-(ServiceUnavailableException), and what still waits at a clean stop is kept in a folder for the next start.
+(ServiceUnavailableException).
+
+Records are journaled before they are acknowledged. What an object is called and which records it holds is decided when
+its batch is opened and closed, and journaled too: a kill between the write to S3 and the note of it leads to the same
+object again, with the same bytes.
 
 Destinations that transform records (Lambda processors, dynamic partitioning, format conversion) are left to ministack
 as they are.
@@ -14,21 +18,17 @@ https://docs.aws.amazon.com/firehose/latest/APIReference/API_BufferingHints.html
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
-import threading
 import time
-import uuid
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ministack.core.responses import error_response_json, get_account_id, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region, new_uuid
 from ministack.services import firehose
 
-from . import seam
-from .firehose_delivery import deliver
+from . import seam, state
+from .firehose_delivery import Target, deliver, target
+from .journal import journal
 from .metrics import Metric, record
 
 MEBIBYTE = 1 << 20
@@ -46,17 +46,26 @@ class FullError(Exception):
 class Batch:
     """The records of one coming object; ``arrived`` is when the oldest of them did."""
 
+    id: str
     account: str
     region: str
     stream: str
-    version: int
+    destination: str
     config: dict[str, Any]
+    target: Target
     arrived: float
     records: list[bytes] = field(default_factory=list)
     size: int = 0
     attempts: int = 0
     not_before: float = 0.0
-    kept_in: Path | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return self.account, self.region, self.stream, self.destination
+
+    def take(self, records: list[bytes]) -> None:
+        self.records.extend(records)
+        self.size += sum(map(len, records))
 
     def metric(self, name: str, unit: str = "Count") -> Metric:
         dimensions = (("DeliveryStreamName", self.stream),)
@@ -71,18 +80,25 @@ class Batch:
     def _hint(self, name: str, default: int) -> float:
         return float((self.config.get("BufferingHints") or {}).get(name, default))
 
+    def head(self) -> dict[str, Any]:
+        """What is known when it is opened, as JSON holds it."""
+        return {**{name: getattr(self, name) for name in HEAD}, "target": asdict(self.target)}
+
+
+HEAD = ("id", "account", "region", "stream", "destination", "config", "target", "arrived")
+
 
 class Buffers:
-    """Every delivery stream's open batch, and the closed ones that await delivery."""
+    """Every delivery stream's open batch, and the closed ones that await delivery. The journal's lock guards them."""
 
-    def __init__(self, folder: Path) -> None:
-        """``folder`` keeps what is undelivered at a stop; what it holds awaits delivery again."""
-        self._folder = folder
+    def __init__(self) -> None:
         self._open: dict[tuple[str, str, str, str], Batch] = {}
-        self._closed: list[Batch] = []
-        self._lock = threading.Lock()
-        if folder.is_dir():
-            self._closed.extend(_read(path) for path in sorted(folder.glob("*.json")))
+        self._closed: dict[str, Batch] = {}
+        journal.register("opened", "firehose_buffers", self._reopen)
+        journal.register("taken", "firehose_buffers", self._take_again)
+        journal.register("closed", "firehose_buffers", lambda key: self._close(tuple(key)))
+        journal.register("delivered", "firehose_buffers", self._forget)
+        state.keep("firehose_buffers", self._get_state, self._restore)
 
     def add(self, stream: dict[str, Any], destination: dict[str, Any], records: list[bytes]) -> None:
         """Take records in the account and region of the current request.
@@ -91,40 +107,45 @@ class Buffers:
             FullError: too much awaits delivery; none of the records was taken.
         """
         key = (get_account_id(), get_region(), stream["name"], destination["id"])
-        with self._lock:
-            if sum(b.size for b in self._closed if (b.account, b.region, b.stream) == key[:3]) > MOST_WAITING:
+        with journal:
+            if sum(b.size for b in self._closed.values() if b.key[:3] == key[:3]) > MOST_WAITING:
                 raise FullError(f"{stream['name']} has too much waiting for delivery")
-            batch = self._open.get(key)
-            if batch is None:
-                batch = Batch(*key[:3], stream.get("version", 1), destination["config"], time.time())
-                self._open[key] = batch
-            batch.records.extend(records)
-            batch.size += sum(map(len, records))
+            batch = self._open.get(key) or self._begin(key, stream.get("version", 1), destination["config"])
+            batch.take(records)
+            journal.add("taken", key, [data.decode("latin-1") for data in records])
+            record(batch.metric("IncomingRecords"), 1, len(records))
             if batch.is_full():
-                self._closed.append(self._open.pop(key))
-        record(batch.metric("IncomingRecords"), 1, len(records))
+                self._close(key)
+
+    def _begin(self, key: tuple[str, str, str, str], version: int, config: dict[str, Any]) -> Batch:
+        now, name = time.time(), new_uuid()
+        batch = Batch(name, *key, config, target(config, f"{key[2]}-{version}", now, name), now)
+        self._open[key] = batch
+        journal.add("opened", batch.head())
+        return batch
+
+    def _close(self, key: tuple[str, ...]) -> None:
+        batch = self._open.pop(key)  # type: ignore[arg-type]
+        self._closed[batch.id] = batch
+        journal.add("closed", key)
 
     async def deliver_due(self) -> None:
         """Deliver the batches that are full or old enough, and those whose retry is due."""
         now = time.time()
-        with self._lock:
+        with journal:
             for key in [key for key, batch in self._open.items() if batch.is_due(now)]:
-                self._closed.append(self._open.pop(key))
-            ready = [batch for batch in self._closed if batch.not_before <= now]
+                self._close(key)
+            ready = [batch for batch in self._closed.values() if batch.not_before <= now]
         for batch in ready:
             await self._attempt(batch)
 
     async def drain(self) -> None:
-        """Deliver everything now; keep in the folder what cannot be."""
-        with self._lock:
-            self._closed.extend(self._open.values())
-            self._open.clear()
-            waiting = list(self._closed)
-        for batch in waiting:
+        """Deliver everything now; what cannot be stays for the next start."""
+        with journal:
+            for key in list(self._open):
+                self._close(key)
+        for batch in list(self._closed.values()):
             await self._attempt(batch)
-        for batch in self._closed:
-            if batch.kept_in is None:
-                _keep(batch, self._folder)
 
     async def _attempt(self, batch: Batch) -> None:
         try:
@@ -135,19 +156,45 @@ class Buffers:
             record(batch.metric("DeliveryToS3.Success"), 0)
             logger.warning("Firehose %s: delivery attempt %d failed: %s", batch.stream, batch.attempts, error)
             return
-        with self._lock:
-            self._closed.remove(batch)
-        if batch.kept_in is not None:
-            batch.kept_in.unlink(missing_ok=True)
-        record(batch.metric("DeliveryToS3.Records"), 1, len(batch.records))
-        record(batch.metric("DeliveryToS3.Success"), 1)
-        record(batch.metric("DeliveryToS3.DataFreshness", "Seconds"), time.time() - batch.arrived)
+        with journal:
+            del self._closed[batch.id]
+            journal.add("delivered", batch.id)
+            record(batch.metric("DeliveryToS3.Records"), 1, len(batch.records))
+            record(batch.metric("DeliveryToS3.Success"), 1)
+            record(batch.metric("DeliveryToS3.DataFreshness", "Seconds"), time.time() - batch.arrived)
+
+    # Over a restart
+
+    def _forget(self, batch: str) -> None:
+        del self._closed[batch]
+
+    def _reopen(self, head: dict[str, Any]) -> None:
+        batch = Batch(**{**head, "target": Target(**head["target"])})
+        self._open[batch.key] = batch
+
+    def _take_again(self, key: list[str], records: list[str]) -> None:
+        account, region, stream, destination = key
+        self._open[account, region, stream, destination].take([text.encode("latin-1") for text in records])
+
+    def _get_state(self) -> dict[str, Any]:
+        kept = {"open": self._open.values(), "closed": self._closed.values()}
+        return {name: [[batch.head(), batch.records[:]] for batch in batches] for name, batches in kept.items()}
+
+    def _restore(self, saved: dict[str, Any] | None) -> None:
+        for name, batches in (saved or {}).items():
+            for head, records in batches:
+                batch = Batch(**{**head, "target": Target(**head["target"])})
+                batch.take(records)
+                if name == "open":
+                    self._open[batch.key] = batch
+                else:
+                    self._closed[batch.id] = batch
 
 
-def install(folder: Path) -> Buffers:
-    """Replace ministack's delivery to S3; ``folder`` keeps what is undelivered at a stop."""
+def install() -> Buffers:
+    """Replace ministack's delivery to S3."""
     seam.private(firehose, "_streams")
-    buffers = Buffers(folder)
+    buffers = Buffers()
 
     def buffering(deliver_at_once: Any) -> Any:
         def accept(stream: Any, destination: Any, records: list[tuple[str, bytes]]) -> None:
@@ -209,18 +256,3 @@ def _delimiter(config: dict[str, Any]) -> bytes:
         delimiter: str = given.get("Delimiter", "\\n")
         return delimiter.encode().decode("unicode_escape").encode()
     return b""
-
-
-def _keep(batch: Batch, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = {name: getattr(batch, name) for name in ("account", "region", "stream", "version", "config", "arrived")}
-    kept["records"] = [base64.b64encode(data).decode() for data in batch.records]
-    path = folder / f"{uuid.uuid4()}.new"
-    path.write_text(json.dumps(kept))
-    path.rename(path.with_suffix(".json"))
-
-
-def _read(path: Path) -> Batch:
-    kept = json.loads(path.read_text())
-    kept["records"] = [base64.b64decode(text) for text in kept["records"]]
-    return Batch(**kept, size=sum(map(len, kept["records"])), kept_in=path)

@@ -11,11 +11,11 @@ import base64
 import gzip
 import json
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from ministack.core.responses import new_uuid
 from ministack.services import firehose
 
 from . import seam
@@ -32,34 +32,50 @@ _bucket_of = seam.private(firehose, "_s3_bucket_from_arn")
 _DeliveryError = seam.private(firehose, "_DeliveryError")
 
 
+@dataclass(frozen=True)
+class Target:
+    """The key of a coming object, and why it is below the error prefix, if it is."""
+
+    key: str
+    error: tuple[str, str] | None = None
+
+
+def target(config: dict[str, Any], name: str, arrived: float, unique: str) -> Target:
+    """Where records go whose first arrived then; everything about the key that is random is decided here."""
+    local = _local_time(config, arrived)
+    name = f"{name}-{_java_time('yyyy-MM-dd-HH-mm-ss', local)}-{unique}"
+    try:
+        prefix = _evaluate_prefix(config.get("Prefix", ""), local)
+    except _DeliveryError as error:
+        code = str(error.code or error.output_type)
+        return Target(_error_prefix(config, local, error.output_type) + name, (code, str(error.message)))
+    extension = EXTENSIONS.get(config.get("CompressionFormat", "UNCOMPRESSED"), "")
+    return Target(prefix + name + (config.get("FileExtension") or extension))
+
+
 async def deliver(batch: Batch) -> None:
-    """Write the batch as one object, compressed as its destination says.
+    """Write the batch as one object, compressed as its destination says: the same bytes each time.
 
     Raises:
         Exception: the object was not written, and the batch has to be delivered again.
     """
-    config, arrived = batch.config, _local_time(batch)
+    config = batch.config
     compression = config.get("CompressionFormat", "UNCOMPRESSED")
     if compression not in EXTENSIONS:
         raise NotImplementedError(f"CompressionFormat {compression} (the emulator knows GZIP and UNCOMPRESSED)")
-    name = f"{batch.stream}-{batch.version}-{_java_time('yyyy-MM-dd-HH-mm-ss', arrived)}-{new_uuid()}"
-    try:
-        prefix = _evaluate_prefix(config.get("Prefix", ""), arrived)
-    except _DeliveryError as error:
-        key = _error_prefix(config, arrived, error.output_type) + name
-        body = _failures(batch, error)
+    if batch.target.error:
+        body = _failures(batch, *batch.target.error)
     else:
-        key = prefix + name + (config.get("FileExtension") or EXTENSIONS[compression])
         body = b"".join(batch.records)
         if compression == "GZIP":
-            body = await asyncio.to_thread(gzip.compress, body)
-    await put_object(batch.account, batch.region, _bucket_of(config["BucketARN"]), key, body)
+            body = await asyncio.to_thread(gzip.compress, body, mtime=0)
+    await put_object(batch.account, batch.region, _bucket_of(config["BucketARN"]), batch.target.key, body)
 
 
-def _local_time(batch: Batch) -> time.struct_time:
+def _local_time(config: dict[str, Any], arrived: float) -> time.struct_time:
     """When the oldest record arrived, in the destination's time zone: prefix and name take their times from it."""
-    zone = batch.config.get("CustomTimeZone") or "UTC"
-    return datetime.fromtimestamp(batch.arrived, UTC if zone == "UTC" else ZoneInfo(zone)).timetuple()
+    zone = config.get("CustomTimeZone") or "UTC"
+    return datetime.fromtimestamp(arrived, UTC if zone == "UTC" else ZoneInfo(zone)).timetuple()
 
 
 def _error_prefix(config: dict[str, Any], arrived: time.struct_time, error_type: str) -> str:
@@ -70,14 +86,14 @@ def _error_prefix(config: dict[str, Any], arrived: time.struct_time, error_type:
     return f"{error_type}/{_java_time('yyyy/MM/dd/HH/', arrived)}"
 
 
-def _failures(batch: Batch, error: Any) -> bytes:
+def _failures(batch: Batch, code: str, message: str) -> bytes:
     """One line a record: what AWS writes below the error prefix."""
     common = {
         "attemptsMade": batch.attempts + 1,
         "arrivalTimestamp": int(batch.arrived * 1000),
         "attemptEndingTimestamp": int(time.time() * 1000),
-        "errorCode": error.code or error.output_type,
-        "errorMessage": error.message,
+        "errorCode": code,
+        "errorMessage": message,
     }
     lines = ({**common, "rawData": base64.b64encode(data).decode()} for data in batch.records)
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)

@@ -1,7 +1,8 @@
-"""Lambda errors under their own names.
+"""Lambda errors under their own names, and functions that end with the emulator.
 
 ministack reports every exception of a handler as ``Runtime.HandlerError``. AWS reports the exception's class, which
-is what Retry and Catch of a state machine match on, and ``Runtime.ExitError`` where the process died.
+is what Retry and Catch of a state machine match on, and ``Runtime.ExitError`` where the process died. A handler that
+is at work when the emulator is killed would go on; here it ends at once, as its standard input closes.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 """
@@ -17,17 +18,31 @@ from ministack.services import lambda_svc
 from . import seam
 
 REPORTED = '"trace": traceback.format_exc()'
+WATCH = """
+def _end_with_the_emulator():
+    import os, select, signal, threading
+
+    def watch():
+        hangup = select.poll()
+        hangup.register(0, 0)
+        hangup.poll()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+_end_with_the_emulator()
+"""
 DIED = ("Worker process died", "Worker returned no response")
 
 _last_answer: ContextVar[dict[str, Any]] = ContextVar("_last_answer")
 
 
 def install() -> None:
-    """Make the worker script name the exception's class, and carry the name to the invocation's answer."""
+    """Make the worker script name the exception's class and watch the emulator; carry the name to the answer."""
     script = seam.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
     if script.count(REPORTED) != 1:
         seam.refuse("the worker script of ministack's Lambda")
-    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(REPORTED, REPORTED + ', "type": type(e).__name__')
+    lambda_runtime._PYTHON_WORKER_SCRIPT = WATCH + script.replace(REPORTED, REPORTED + ', "type": type(e).__name__')
     seam.replace(lambda_runtime.Worker, "invoke", _remembering)
     seam.replace(lambda_svc, "_execute_function_warm", _naming_errors)
 

@@ -9,12 +9,13 @@ and none of it reaches a Lambda function. The log goes to standard output. What 
 - MQTT 3.1.1 and 5 over TLS with client certificates, at ``localhost:M`` (or 127.0.0.1).
 
 SIGTERM and SIGINT are a clean stop: MQTT closes, Firehose's buffers are delivered, and the whole state is written
-below FOLDER, from where the next start takes it up. It ends within 15 seconds with code 0. A kill loses what had not
-yet been written: queue messages, buffered records and metrics since the last start; S3 objects are on disk as soon as
-they are put.
+below FOLDER, from where the next start takes it up. It ends within 15 seconds with code 0. A kill loses nothing that
+was acknowledged, and doubles nothing: resources, S3 objects, queue messages, records that wait in Firehose, metrics.
+Messages that were received are visible again, and executions that were running are run again from their beginning.
+Only parts of uploads, log events and events on their way to a function are lost.
 
 Exit codes: 0 stopped, 2 wrong arguments, 3 another ministack than the one this was made for, 4 a port is taken, 5 the
-data folder cannot be written.
+data folder cannot be written, 6 it has become impossible to write there.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def main() -> None:
         _check_port(port)
     _prepare(arguments.data)
     _set_environment(arguments)
-    importlib.import_module(f"{_package()}.server").serve(arguments.port, arguments.data)
+    package = _package()
+    importlib.import_module(f"{package}.object_files").complete(arguments.data / "puts")
+    importlib.import_module(f"{package}.server").serve(arguments.port, arguments.data, arguments.checkpoint_seconds)
 
 
 def _arguments() -> argparse.Namespace:
@@ -55,6 +58,9 @@ def _arguments() -> argparse.Namespace:
         "--data", type=lambda text: Path(text).absolute(), required=True, help="folder of everything it stores"
     )
     parser.add_argument("--region", required=True, help="AWS region, such as eu-west-1")
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=60, help="how often all state is written (default: %(default)s)"
+    )
     return parser.parse_args()
 
 

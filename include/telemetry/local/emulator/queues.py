@@ -1,47 +1,71 @@
 """SQS: metrics, deletes that may be repeated, and receives that stay quick with many messages.
 
 On AWS a message that is deleted already can be deleted again; ministack answers ReceiptHandleIsInvalid. It also walks
-the whole queue for each message received or deleted, which makes draining a long queue quadratic.
+the whole queue for each message received or deleted, which makes draining a long queue quadratic, and its poller for
+functions puts another list in the place of a queue's, so that what is sent meanwhile is lost.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import sqs
 
-from . import seam
+from . import queue_messages, seam
+from .journal import journal
 from .metrics import Metric, record
 
+EXPIRY_EVERY = 5.0
 HANDLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def install() -> None:
     """Replace sending (to count), receiving and deleting (to be quick)."""
-    for name in ("_queues", "_get_q", "_Err", "_ensure_msg_fields", "_validate_batch_entries"):
+    for name in ("_queues", "_get_q", "_Err", "_ensure_msg_fields", "_validate_batch_entries", "_queue_by_arn"):
         seam.private(sqs, name)
+    queue_messages.install()
     seam.replace(sqs, "_act_send_message", _counting)
+    seam.replace(sqs, "_act_send_message_batch", _as_one_event)
     seam.replace(sqs, "_collect_msgs", _from_the_front)
+    seam.replace(sqs, "_dlq_sweep", lambda original: _sweep)
+    seam.replace(sqs, "_expire_retained", lambda original: _expire)
     seam.replace(sqs, "_act_delete_message", lambda original: _delete)
     seam.replace(sqs, "_act_delete_message_batch", lambda original: _delete_batch)
-    sqs._HANDLERS.update(SendMessage=sqs._act_send_message, DeleteMessage=_delete, DeleteMessageBatch=_delete_batch)
+    seam.replace(sqs, "_receive_messages_for_esm", _as_one_event)
+    seam.replace(sqs, "_delete_messages_for_esm", lambda original: _delete_for_function)
+    handlers = seam.private(sqs, "_HANDLERS")
+    for action, name in (("SendMessage", "send_message"), ("DeleteMessage", "delete_message")):
+        handlers[action] = getattr(sqs, f"_act_{name}")
+        handlers[f"{action}Batch"] = getattr(sqs, f"_act_{name}_batch")
+
+
+def _as_one_event(act: Any) -> Any:
+    def act_in_event(*arguments: Any) -> Any:
+        with journal:
+            return act(*arguments)
+
+    return act_in_event
 
 
 def _counting(send: Any) -> Any:
     def send_and_count(request: dict[str, Any], url: str) -> Any:
-        result = send(request, url)
-        record(_metric(get_account_id(), get_region(), request.get("QueueUrl", url), "NumberOfMessagesSent"))
+        with journal:
+            result = send(request, url)
+            record(_metric(get_account_id(), get_region(), request.get("QueueUrl", url), "NumberOfMessagesSent"))
         return result
 
     return send_and_count
 
 
+@lru_cache(maxsize=1024)
 def _metric(account: str, region: str, url: str, name: str, unit: str = "Count") -> Metric:
     return Metric(account, region, "AWS/SQS", name, (("QueueName", url.rsplit("/", 1)[-1]),), unit)
 
@@ -61,28 +85,90 @@ def sample() -> None:
 
 
 def _from_the_front(collect: Any) -> Any:
-    """The first visible messages, without a look at those behind them."""
+    """The first visible messages, without a look at those behind them; what failed too often goes to the dead letters.
+
+    Which it does here, as it would be received once more, like on AWS.
+    """
 
     def take(queue: dict[str, Any], most: int, timeout: int) -> list[dict[str, Any]]:
-        if queue["is_fifo"]:
-            taken: list[dict[str, Any]] = collect(queue, most, timeout)
+        with journal:
+            if queue["is_fifo"]:
+                taken: list[dict[str, Any]] = collect(queue, most, timeout)
+                return taken
+            taken, dead = [], []
+            dead_letters, most_receives = _redrive(queue)
+            now = time.time()
+            for position, message in enumerate(queue["messages"]):
+                if len(taken) == most:
+                    break
+                if message.get("visible_at", 0) > now:
+                    continue
+                sqs._ensure_msg_fields(message)
+                if dead_letters is not None and message["receive_count"] >= most_receives:
+                    dead.append(position)
+                    continue
+                message["receipt_handle"] = new_uuid()
+                message["visible_at"] = now + timeout
+                message["receive_count"] += 1
+                message["first_receive_at"] = message["first_receive_at"] or now
+                taken.append(message)
+            for position in reversed(dead):
+                _move(queue, position, dead_letters)
             return taken
-        now = time.time()
-        taken = []
-        for message in queue["messages"]:
-            if len(taken) == most:
-                break
-            if message.get("visible_at", 0) > now:
-                continue
-            sqs._ensure_msg_fields(message)
-            message["receipt_handle"] = new_uuid()
-            message["visible_at"] = now + timeout
-            message["receive_count"] += 1
-            message["first_receive_at"] = message["first_receive_at"] or now
-            taken.append(message)
-        return taken
 
     return take
+
+
+def _redrive(queue: dict[str, Any]) -> tuple[dict[str, Any] | None, int]:
+    """The queue's dead letter queue, None if it has none, and how often a message may be received before."""
+    policy = queue["attributes"].get("RedrivePolicy")
+    if not policy:
+        return None, 0
+    given = json.loads(policy)
+    return sqs._queue_by_arn(given["deadLetterTargetArn"]), int(given["maxReceiveCount"])
+
+
+def _move(queue: dict[str, Any], position: int, dead_letters: Any) -> None:
+    """To the dead letters, as a new message there that has the same MessageId and the same time of sending."""
+    message = queue["messages"][position]
+    origin = {"DeadLetterQueueSourceArn": queue["attributes"]["QueueArn"]}
+    moved = {**message, "receipt_handle": None, "visible_at": time.time(), "sys": {**origin, **message["sys"]}}
+    del queue["messages"][position]
+    dead_letters["messages"].append(moved)
+
+
+def _sweep(queue: dict[str, Any]) -> None:
+    """Of FIFO queues alone, whose messages are received otherwise: all that failed too often go to the dead letters."""
+    dead_letters, most_receives = _redrive(queue) if queue["is_fifo"] else (None, 0)
+    if dead_letters is None:
+        return
+    now = time.time()
+    with journal:
+        messages = queue["messages"]
+        dead = [n for n, m in enumerate(messages) if m["receive_count"] >= most_receives and m["visible_at"] <= now]
+        for position in reversed(dead):
+            _move(queue, position, dead_letters)
+
+
+def _expire(queue: dict[str, Any]) -> None:
+    """Drop what is older than the queue keeps; one look at a whole queue now and then is enough."""
+    now = time.time()
+    if now < _expired.get(queue["url"], 0) + EXPIRY_EVERY:
+        return
+    _expired[queue["url"]] = now
+    oldest = now - int(queue["attributes"].get("MessageRetentionPeriod", "345600"))
+    messages = queue["messages"]
+    with journal:
+        old = [n for n, m in enumerate(messages) if m.get("enqueued_at", m.get("sent_at", now)) <= oldest]
+        for position in reversed(old):
+            del messages[position]
+
+
+_expired: dict[str, float] = {}
+
+
+def _delete_for_function(url: str, handles: set[str]) -> None:
+    _remove(sqs._get_q(url), handles)
 
 
 def _delete(request: dict[str, Any], url: str) -> dict[str, Any]:
@@ -112,8 +198,9 @@ def _delete_batch(request: dict[str, Any], url: str) -> dict[str, Any]:
 
 def _remove(queue: dict[str, Any], handles: Iterable[str]) -> None:
     wanted = set(handles)
-    for position in _found(queue["messages"], wanted):
-        del queue["messages"][position]
+    with journal:
+        for position in _found(queue["messages"], wanted):
+            del queue["messages"][position]
 
 
 def _found(messages: list[dict[str, Any]], wanted: set[str]) -> list[int]:

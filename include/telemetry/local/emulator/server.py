@@ -13,11 +13,11 @@ from typing import Any
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from ministack import app as ministack_app
-from ministack.core import persistence
 from ministack.services import iot
 
 from . import (
     alarms,
+    durable_executions,
     executions,
     firehose,
     functions,
@@ -25,8 +25,10 @@ from . import (
     layers,
     loopback,
     metrics,
+    object_files,
     queues,
     seam,
+    state,
     topic_rules,
 )
 
@@ -35,44 +37,57 @@ GRACE = 2.0  # seconds that open requests, such as long polls, may take at a sto
 logger = logging.getLogger("emulator")
 
 
-def serve(port: int, data: Path) -> None:
+def serve(port: int, data: Path, checkpoint_seconds: float) -> None:
     """Close the gaps, then serve on 127.0.0.1 at ``port`` until told to stop; then the state is written."""
     loopback.install()
-    for gap in (metrics, alarms, queues, executions, item_batcher, functions, topic_rules):
+    for gap in (metrics, alarms, queues, executions, durable_executions, item_batcher, functions, topic_rules):
         gap.install()
-    buffers = firehose.install(data / "firehose")
+    buffers = firehose.install()
     layers.install(data / "layers")
+    object_files.install(data / "puts")
+    state.install(data / "journal")
+    state.when_restored(durable_executions.forget_interrupted_work)
     _raise_file_limit()
-    logging.getLogger("persistence").setLevel(logging.WARNING)  # it tells of every file, every few seconds
+    logging.getLogger("persistence").setLevel(logging.WARNING)
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.graceful_timeout = GRACE
     config.keep_alive_timeout = 75
-    asyncio.run(_serve(config, buffers))
+    asyncio.run(_serve(config, buffers, checkpoint_seconds))
 
 
-async def _serve(config: Config, buffers: firehose.Buffers) -> None:
+async def _serve(config: Config, buffers: firehose.Buffers, checkpoint_seconds: float) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    clocks = [
-        asyncio.create_task(_every(0.25, buffers.deliver_due)),
-        asyncio.create_task(_every(1, metrics.settle)),
-        asyncio.create_task(_every(5, _sample_and_evaluate)),
-        asyncio.create_task(_every(5, _write_state)),
-    ]
-    await hypercorn_serve(_stopping_cleanly(buffers, clocks), config, shutdown_trigger=stop.wait)
+    clocks: list[asyncio.Task[None]] = []
+
+    def start() -> None:
+        clocks.extend(
+            asyncio.create_task(clock)
+            for clock in (
+                _every(0.25, buffers.deliver_due),
+                _every(1, metrics.settle),
+                _every(1, state.checkpoint_when_long),
+                _every(5, _sample_and_evaluate),
+                _every(checkpoint_seconds, state.checkpoint_unless_empty),
+                _resume_when_ready(),
+            )
+        )
+
+    await hypercorn_serve(_stopping_cleanly(buffers, clocks, start), config, shutdown_trigger=stop.wait)
+
+
+async def _resume_when_ready() -> None:
+    while ministack_app._ready_scripts_state["status"] != "completed" or ministack_app._iot_mtls_state == "starting":
+        await asyncio.sleep(0.05)
+    durable_executions.resume_all()
 
 
 def _sample_and_evaluate() -> None:
     queues.sample()
-    alarms.evaluate_all()
-
-
-def _write_state() -> None:
-    """As at a clean stop: so that a kill costs what happened since, some seconds, and not the whole session."""
-    metrics.settle()
-    persistence.save_all(ministack_app._build_persistence_save_dict())
+    if alarms.evaluate_all():
+        state.save_alarms()
 
 
 async def _every(seconds: float, action: Callable[[], Awaitable[None] | None]) -> None:
@@ -86,7 +101,7 @@ async def _every(seconds: float, action: Callable[[], Awaitable[None] | None]) -
             logger.exception("the clock of %s failed", getattr(action, "__qualname__", action))
 
 
-def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]]) -> Any:
+def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]], start: Callable[[], None]) -> Any:
     """ministack's application, which writes its state at its shutdown: nothing may be on its way into it then."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -98,13 +113,13 @@ def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]
                 await asyncio.gather(*clocks, return_exceptions=True)
                 await iot.mtls_stop()
                 await buffers.drain()
-                metrics.settle()
             return event
 
         async def send_when_mqtt_is_ready(event: Any) -> None:
             if event["type"] == "lifespan.startup.complete":
                 # Python before 3.11.4 loses the first handshake of a listener that makes its certificate only then.
                 await iot._mtls_context()
+                start()
             await send(event)
 
         if scope["type"] == "lifespan":
@@ -113,9 +128,8 @@ def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]
         else:
             await ministack_app.app(scope, receive, send)
 
-    seam.private(ministack_app, "app")
-    seam.private(ministack_app, "_build_persistence_save_dict")
-    seam.private(persistence, "save_all")
+    for name in ("app", "_ready_scripts_state", "_iot_mtls_state"):
+        seam.private(ministack_app, name)
     seam.private(iot, "mtls_stop")
     seam.private(iot, "_mtls_context")
     return application

@@ -1,11 +1,12 @@
 """IoT topic rules: the firehose and s3 actions, payloads that are not JSON, the error action, and metrics.
 
-Exactly ``SELECT *`` hands the payload on as the bytes it is, JSON or not. JSON over several lines is put on one, so
-that a separator of a newline delimits messages; nothing else about it changes. SQS bodies are text: what SQS cannot
-take (no UTF-8, a control character, nothing at all) fails that action, and the rule's error action gets the original
-payload. ministack drops what is not UTF-8, and passes silently over actions that it does not know.
+A message's SELECT is evaluated once, and all actions get the same bytes. SQS bodies are text: what SQS cannot take (no
+UTF-8, a control character, nothing at all) fails that action, and the rule's error action gets the original payload.
+ministack drops what is not UTF-8, and passes silently over actions that it does not know.
 
-https://docs.aws.amazon.com/iot/latest/developerguide/binary-payloads.html
+What a message does to queues, delivery streams and counters is one event of the journal, written before the message is
+acknowledged: a kill leaves all of it or nothing.
+
 https://docs.aws.amazon.com/iot/latest/developerguide/kinesis-firehose-rule-action.html
 https://docs.aws.amazon.com/iot/latest/developerguide/s3-rule-action.html
 https://docs.aws.amazon.com/iot/latest/developerguide/rule-error-handling.html
@@ -17,26 +18,24 @@ import base64
 import json
 import logging
 import re
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from typing import Any
 
 from ministack.core.responses import request_scope
 from ministack.services import iot
 
-from . import firehose, seam
+from . import firehose, rule_sql, seam
+from .journal import journal
 from .metrics import Metric, record
 from .objects import put_object
+from .rule_sql import NOT_JSON, Message, Selected, parse, select
 
 SEPARATORS = {None: b"", "\n": b"\n", "\t": b"\t", "\r\n": b"\r\n", ",": b","}
+IN_ONE_EVENT = ("firehose", "sqs")
 LEFT_TO_MINISTACK = ("lambda", "republish", "dynamoDBv2", "sns")
 USED = (
-    "_rule_message",
-    "_rule_event",
-    "_rule_select_clause",
-    "_rule_where_clause",
-    "_eval_where",
-    "_eval_select_expr",
     "_dispatch_rule_action",
     "_dispatch_rule_sqs",
     "_rule_action_name",
@@ -44,39 +43,14 @@ USED = (
     "_RULE_ACTION_RESOURCE_KEYS",
     "_rule_message_identity",
     "_publish_source_ip",
-    "_MISSING",
 )
-NOT_JSON = object()
 
 logger = logging.getLogger("iot")
 
 
-@dataclass(frozen=True)
-class Message:
-    """One published message, as it came in."""
-
-    account: str
-    region: str
-    rule: dict[str, Any]
-    topic: str
-    payload: bytes
-    client_id: str | None
-
-    @property
-    def rule_name(self) -> str:
-        return str(self.rule["ruleName"])
-
-
-@dataclass(frozen=True)
-class Selected:
-    """What a rule's SELECT made of a message: bytes for actions that take bytes, a value for those that need JSON."""
-
-    data: bytes
-    value: Any = NOT_JSON
-
-
 def install() -> None:
     """Replace the run of a rule's actions."""
+    rule_sql.install()
     for name in USED:
         seam.private(iot, name)
     iot._RULE_ACTION_RESOURCE_KEYS.update(firehose=("deliveryStreamName",), s3=("bucketName",))
@@ -94,84 +68,73 @@ async def run(
     """Run a rule for a message: every action, then the error action if one of them failed. It never raises."""
     if not rule or rule.get("ruleDisabled"):
         return
-    message = Message(account, region, rule, topic, payload or b"", client_id)
-    record(_metric(message, "TopicMatch"))
-    try:
-        selected = select(message)
-    except Exception:
-        logger.exception("IoT rule %s: its SQL failed on %d bytes", message.rule_name, len(message.payload))
-        return
-    if selected is None:
-        return
-    failures = []
-    for action in rule.get("actions") or []:
-        kind = next(iter(action), "?")
-        try:
-            await _act(message, kind, action, selected)
-        except Exception as error:  # one failing action must not stop the others
-            record(_metric(message, "Failure", kind))
-            logger.warning("IoT rule %s: %s action failed: %s", message.rule_name, kind, error)
-            failures.append(_failure(kind, action, error))
-        else:
-            record(_metric(message, "Success", kind))
+    message = Message(account, region, rule, topic, payload or b"", client_id, time.time())
+    failures: list[dict[str, str]] = []
+    with journal:
+        record(_metric(message, "TopicMatch"), at=message.received)
+        selected = _selected(message)
+        if selected is None:
+            return
+        for kind, action in _actions(rule):
+            if kind in IN_ONE_EVENT:
+                try:
+                    _send(message, kind, action, selected)
+                except Exception as error:  # one failing action must not stop the others
+                    failures.append(_failed(message, kind, action, error))
+                else:
+                    record(_metric(message, "Success", kind))
+    failures += [failure async for failure in _take_slow_actions(message, selected)]
     if failures:
         await _run_error_action(message, failures)
 
 
-def select(message: Message) -> Selected | None:
-    """Apply the rule's SELECT and WHERE; None where the rule does not want the message."""
-    everything, where = _clauses(message.rule.get("sql", ""))
-    if everything and not where:
-        return Selected(_on_one_line(message.payload))
+def _actions(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for action in rule.get("actions") or []:
+        yield next(iter(action), "?"), action
+
+
+def _selected(message: Message) -> Selected | None:
     try:
-        decoded = iot._rule_message(message.payload)
-    except (ValueError, RecursionError):
-        decoded = message.payload.decode()
-    if where and not iot._eval_where(where, message.topic, message.payload, decoded, message.client_id):
+        return select(message)
+    except Exception:
+        logger.exception("IoT rule %s: its SQL failed on %d bytes", message.rule_name, len(message.payload))
         return None
-    if everything:
-        return Selected(_on_one_line(message.payload))
-    event = iot._rule_event(message.rule["sql"], message.topic, message.payload, message.client_id, message=decoded)
-    if event is iot._MISSING:
-        return Selected(message.payload)
-    return Selected(json.dumps(event).encode(), event)
 
 
-@lru_cache(maxsize=256)
-def _clauses(sql: str) -> tuple[bool, str]:
-    """Whether the SELECT is exactly ``*``, and the WHERE."""
-    return iot._rule_select_clause(sql) == "*", iot._rule_where_clause(sql)
+async def _take_slow_actions(message: Message, selected: Selected) -> AsyncIterator[dict[str, str]]:
+    """The actions that take their time; what failed of them."""
+    for kind, action in _actions(message.rule):
+        if kind not in IN_ONE_EVENT:
+            try:
+                await _act(message, kind, action, selected)
+            except Exception as error:
+                yield _failed(message, kind, action, error)
+            else:
+                record(_metric(message, "Success", kind))
 
 
-def _parse(payload: bytes) -> Any:
-    try:
-        return json.loads(payload.decode())
-    except (ValueError, RecursionError):
-        return NOT_JSON
-
-
-def _on_one_line(payload: bytes) -> bytes:
-    """Line breaks in JSON are between its tokens, never inside them: a space does as well."""
-    if (b"\n" in payload or b"\r" in payload) and _parse(payload) is not NOT_JSON:
-        return payload.replace(b"\n", b" ").replace(b"\r", b" ")
-    return payload
+def _send(message: Message, kind: str, action: dict[str, Any], selected: Selected) -> None:
+    """The actions that are done at once."""
+    spec = action[kind]
+    scope = message.account, message.region
+    if kind == "firehose":
+        with request_scope(*scope):
+            firehose.put(*scope, spec["deliveryStreamName"], selected.data + SEPARATORS[spec.get("separator")])
+    else:
+        encoded = base64.b64encode(selected.data) if spec.get("useBase64") else selected.data
+        iot._dispatch_rule_sqs(*scope, message.rule_name, {**spec, "useBase64": False}, encoded.decode())
 
 
 async def _act(message: Message, kind: str, action: dict[str, Any], selected: Selected) -> None:
     spec = action.get(kind) or {}
     scope = message.account, message.region
-    if kind == "firehose":
-        with request_scope(*scope):
-            firehose.put(*scope, spec["deliveryStreamName"], selected.data + SEPARATORS[spec.get("separator")])
-    elif kind == "sqs":
-        encoded = base64.b64encode(selected.data) if spec.get("useBase64") else selected.data
-        spec = {**spec, "useBase64": False}
-        iot._dispatch_rule_sqs(*scope, message.rule_name, spec, encoded.decode())
+    if kind in IN_ONE_EVENT:
+        _send(message, kind, action, selected)
     elif kind == "s3":
         key = re.sub(r"\$\{(.+?)\}", lambda found: _substitute(message, found[1]), spec["key"])
         await put_object(*scope, spec["bucketName"], key, selected.data)
     elif kind in LEFT_TO_MINISTACK:
-        value = _parse(selected.data) if selected.value is NOT_JSON else selected.value
+        value = parse(selected.data) if selected.value is NOT_JSON else selected.value
         if value is NOT_JSON:
             raise ValueError(f"a {kind} action takes JSON only")
         await iot._dispatch_rule_action(*scope, message.rule_name, action, value)
@@ -181,13 +144,16 @@ async def _act(message: Message, kind: str, action: dict[str, Any], selected: Se
 
 def _substitute(message: Message, expression: str) -> str:
     """The value of a substitution template ``${expression}`` for the message."""
-    decoded = _parse(message.payload)
+    decoded = parse(message.payload)
     decoded = iot._MISSING if decoded is NOT_JSON else decoded
     value = iot._eval_select_expr(expression, message.topic, message.payload, decoded, message.client_id)
     return "undefined" if value is iot._MISSING else str(value)
 
 
-def _failure(kind: str, action: dict[str, Any], error: Exception) -> dict[str, str]:
+def _failed(message: Message, kind: str, action: dict[str, Any], error: Exception) -> dict[str, str]:
+    """Count and log it; what the error action is told of it."""
+    record(_metric(message, "Failure", kind))
+    logger.warning("IoT rule %s: %s action failed: %s", message.rule_name, kind, error)
     return {
         "failedAction": iot._rule_action_name(kind),
         "failedResource": iot._rule_action_resource(action, kind),
@@ -220,7 +186,12 @@ async def _run_error_action(message: Message, failures: list[dict[str, str]]) ->
 
 
 def _metric(message: Message, name: str, kind: str | None = None) -> Metric:
-    dimensions: tuple[tuple[str, str], ...] = (("RuleName", message.rule_name),)
+    return _metric_of(message.account, message.region, message.rule_name, name, kind)
+
+
+@lru_cache(maxsize=1024)
+def _metric_of(account: str, region: str, rule: str, name: str, kind: str | None) -> Metric:
+    dimensions: tuple[tuple[str, str], ...] = (("RuleName", rule),)
     if kind is not None:
         dimensions = (("ActionType", kind[:1].upper() + kind[1:]), *dimensions)
-    return Metric(message.account, message.region, "AWS/IoT", name, dimensions)
+    return Metric(account, region, "AWS/IoT", name, dimensions)

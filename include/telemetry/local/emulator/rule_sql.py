@@ -1,0 +1,144 @@
+"""The SELECT and WHERE of topic rules, for any payload.
+
+Exactly ``SELECT *`` hands the payload on as the bytes it is, JSON or not. JSON over several lines is put on one, so
+that a separator of a newline delimits messages; nothing else about it changes. A SELECT of nothing but functions of
+the message, such as ``encode(*, 'base64')``, does not ask what the payload is. ministack parses it first, and what
+cannot be parsed is dropped.
+
+https://docs.aws.amazon.com/iot/latest/developerguide/binary-payloads.html
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ministack.core.responses import new_uuid
+from ministack.services import iot
+
+from . import seam
+
+NOT_JSON = object()
+USED = (
+    "_rule_message",
+    "_rule_event",
+    "_rule_select_clause",
+    "_rule_where_clause",
+    "_split_select_items",
+    "_split_select_alias",
+    "_select_default_key",
+    "_eval_where",
+    "_eval_select_expr",
+    "_MISSING",
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One published message, as it came in at ``received`` seconds."""
+
+    account: str
+    region: str
+    rule: dict[str, Any]
+    topic: str
+    payload: bytes
+    client_id: str | None
+    received: float
+
+    @property
+    def rule_name(self) -> str:
+        return str(self.rule["ruleName"])
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What a rule's SELECT made of a message: bytes for actions that take bytes, a value for those that need JSON."""
+
+    data: bytes
+    value: Any = NOT_JSON
+
+
+Function = Callable[[Message], Any]
+
+OF_ANY_PAYLOAD: dict[str, Function] = {
+    "newuuid()": lambda message: new_uuid(),
+    "topic()": lambda message: message.topic,
+    "timestamp()": lambda message: int(message.received * 1000),
+    "clientid()": lambda message: message.client_id or "n/a",
+    "encode(*,'base64')": lambda message: base64.b64encode(message.payload).decode(),
+}
+"""SQL functions that need no look into the payload, without spaces and in lower case."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A rule's SQL, taken apart. ``columns`` are there if all of them are of any payload."""
+
+    everything: bool
+    where: str
+    columns: tuple[tuple[str, Function], ...] | None
+
+
+def install() -> None:
+    """Make sure that ministack has what is used of it."""
+    for name in USED:
+        seam.private(iot, name)
+
+
+def select(message: Message) -> Selected | None:
+    """Apply the rule's SELECT and WHERE; None where the rule does not want the message."""
+    query = _parsed(message.rule.get("sql", ""))
+    decoded = _decoded(message.payload) if query.where or not (query.everything or query.columns) else None
+    if query.where and not iot._eval_where(query.where, message.topic, message.payload, decoded, message.client_id):
+        return None
+    if query.everything:
+        return Selected(_on_one_line(message.payload))
+    if query.columns:
+        event = {name: value(message) for name, value in query.columns}
+    else:
+        sql = message.rule["sql"]
+        event = iot._rule_event(sql, message.topic, message.payload, message.client_id, message=decoded)
+        if event is iot._MISSING:
+            return Selected(message.payload)
+    return Selected(json.dumps(event).encode(), event)
+
+
+@lru_cache(maxsize=256)
+def _parsed(sql: str) -> Query:
+    clause = iot._rule_select_clause(sql)
+    columns: list[tuple[str, Function]] = []
+    for item in iot._split_select_items(clause):
+        expression, alias = iot._split_select_alias(item)
+        value = OF_ANY_PAYLOAD.get("".join(expression.split()).lower())
+        if value is None:
+            return Query(clause == "*", iot._rule_where_clause(sql), None)
+        columns.append((alias or iot._select_default_key(expression), value))
+    return Query(False, iot._rule_where_clause(sql), tuple(columns))
+
+
+def _decoded(payload: bytes) -> Any:
+    """What expressions look into: JSON, text, or nothing where it is no text."""
+    try:
+        return iot._rule_message(payload)
+    except RecursionError:
+        return payload.decode()
+
+
+def parse(payload: bytes) -> Any:
+    """The payload as JSON, or ``NOT_JSON``."""
+    try:
+        return json.loads(payload.decode())
+    except (ValueError, RecursionError):
+        return NOT_JSON
+
+
+def _on_one_line(payload: bytes) -> bytes:
+    """Line breaks in JSON are between its tokens, never inside them: a space does as well."""
+    if (b"\n" in payload or b"\r" in payload) and parse(payload) is not NOT_JSON:
+        return payload.replace(b"\n", b" ").replace(b"\r", b" ")
+    return payload
