@@ -15,6 +15,7 @@ import pytest
 from telemetry.contracts.load import load_streams
 from telemetry.contracts.model import Stream
 from telemetry.devices.mqtt import Broker, publish
+from telemetry.lake.envelopes import envelope_of, open_envelope
 from telemetry.local.emulator_service import Emulator
 from telemetry.local.postgres import Login
 from telemetry.local.provision import provision
@@ -131,7 +132,9 @@ def test_a_published_message_reaches_both_lanes(site: Site, state: State, emulat
     sqs, s3 = site.client("sqs"), site.client("s3")
     url = sqs.get_queue_url(QueueName=site.settings.names.queue(stream.stream))["QueueUrl"]
     messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
-    assert json.loads(messages[0]["Body"]) == json.loads(payload)
+    envelope = envelope_of(json.loads(messages[0]["Body"]))
+    assert envelope is not None
+    assert open_envelope(envelope) == payload
 
     prefix = f"raw-data/{stream.stream}/year="
     listed = wait_until(
@@ -140,7 +143,7 @@ def test_a_published_message_reaches_both_lanes(site: Site, state: State, emulat
         timeout=30,
     )
     body = s3.get_object(Bucket="iot-raw-lake", Key=listed[0]["Key"])["Body"].read()
-    assert [json.loads(line) for line in gzip.decompress(body).splitlines()] == [json.loads(payload)]
+    assert [envelope_of(json.loads(line)) for line in gzip.decompress(body).splitlines()] == [envelope]
 
 
 def test_the_certificate_may_publish_on_the_streams_topics_only(site: Site) -> None:
