@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -79,3 +81,21 @@ def test_a_message_that_fails_too_often_goes_to_the_dead_letter_queue(emulator: 
     for _ in range(3):
         client.receive_message(QueueUrl=queue)
     assert emulator.messages(dead) == ["poison"]
+
+
+def test_metrics_are_kept_as_long_as_cloudwatch_keeps_them(tmp_path: Path) -> None:
+    emulator, now = Emulator(tmp_path / "data"), datetime.now(UTC)
+    emulator.start()
+    try:
+        for days in (400, 500):
+            datum = {"MetricName": "Count", "Value": days, "Timestamp": now - timedelta(days=days)}
+            emulator.client("cloudwatch").put_metric_data(Namespace="Old", MetricData=[datum])
+        emulator.stop()
+        emulator.start()  # what is too old is forgotten at the first question
+        stat = {"Metric": {"Namespace": "Old", "MetricName": "Count"}, "Period": 86400, "Stat": "Sum"}
+        answer = emulator.client("cloudwatch").get_metric_data(
+            MetricDataQueries=[{"Id": "count", "MetricStat": stat}], StartTime=now - timedelta(days=600), EndTime=now
+        )
+        assert answer["MetricDataResults"][0]["Values"] == [400.0]
+    finally:
+        emulator.stop()

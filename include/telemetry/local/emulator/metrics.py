@@ -23,6 +23,8 @@ from .journal import journal
 
 MINUTE = 60
 EVICTION_EVERY = 60.0
+KEPT_SECONDS = 455 * 86_400
+"""As long as CloudWatch keeps hourly sums, which is what published messages are counted from; ministack: two weeks."""
 
 
 class Metric(NamedTuple):
@@ -124,6 +126,7 @@ def install() -> None:
     """
     seam.private(cloudwatch, "_metric_bucket")
     seam.private(cloudwatch, "_dims_key")
+    seam.replace(cloudwatch, "TWO_WEEKS_SECONDS", lambda _: KEPT_SECONDS)
     seam.replace(cloudwatch, "_evict_old_metrics", _settling)
     seam.replace(cloudwatch, "get_state", _settled)
     seam.replace(cloudwatch, "_store_datum", _journaled)
