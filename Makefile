@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test lint format lock
+.PHONY: help setup demo down test faults breaks soak lint format lock
 
 VENV := .venv
 EMULATOR_VENV := .venv-emulator
@@ -36,6 +36,15 @@ down: ## stop everything that `make demo` or `telemetry up` started
 
 test: setup lint ## unit tests, integration tests on the real stack, one end-to-end run
 	$(VENV)/bin/pytest -n 2 --dist loadgroup
+
+faults: setup ## every case of the fault suite, with its matrix (FAULTS="--matrix docs/reliability-matrix.md")
+	$(VENV)/bin/pytest tests/faults -n 2 --dist loadgroup --all-faults --faults-examples 12 $(FAULTS)
+
+breaks: setup ## break each promise on purpose: the fault suite must fail (BREAKS="--matrix FILE")
+	PYTHONPATH=tests:include $(VENV)/bin/python -m faults.breaks $(BREAKS)
+
+soak: setup ## publish 200 messages a second and kill parts at random for 10 minutes (SOAK="--minutes 2 --seed 7")
+	PYTHONPATH=tests $(VENV)/bin/python -m faults.soak $(SOAK)
 
 lint: setup ## ruff, the formatter and mypy
 	$(VENV)/bin/ruff check .

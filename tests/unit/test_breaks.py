@@ -1,0 +1,16 @@
+"""The promises that ``make breaks`` breaks are still written as it knows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from faults.break_list import BREAKS, Edit
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("edit", [edit for one in BREAKS for edit in one.edits], ids=lambda edit: edit.file)
+def test_what_is_to_be_broken_is_there(edit: Edit) -> None:
+    assert edit.old in (PROJECT / edit.file).read_text()
