@@ -18,6 +18,7 @@ from telemetry.deployment import Deployment
 from telemetry.lake.history import history_records
 from telemetry.lake.partitions import QUEUE, RAW, Lane
 from telemetry.lake.records import read_receipts
+from telemetry.queues import depth, queue_url
 from telemetry.settings import Names
 from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection
@@ -141,7 +142,8 @@ def _stream_account(
     lake = _bucket(connection, deployment.raw_bucket, name, Lane.lake)
     queue = _bucket(connection, deployment.raw_bucket, name, Lane.queue)
     buffered = max(0, flow.incoming - flow.delivered)
-    waiting, dead = _depth(names.queue(name)), _depth(names.dead_letter_queue(name))
+    sqs = client("sqs")
+    waiting, dead = (depth(sqs, queue_url(sqs, queue)) for queue in (names.queue(name), names.dead_letter_queue(name)))
     return StreamAccount(
         readings=readings,
         freshness_seconds=round((datetime.now(UTC) - newest).total_seconds(), 1) if newest else None,
@@ -218,16 +220,3 @@ def _receipts(s3: Any, bucket: str, key: str) -> Receipts:
         else:
             ids.add(receipt.message_id)
     return Receipts(ids, without_id)
-
-
-def _depth(queue: str) -> int:
-    """Messages in the queue: those to be received, those received and not deleted, and those delayed."""
-    sqs = client("sqs")
-    counts = [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateNumberOfMessagesDelayed",
-    ]
-    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
-    return sum(int(found.get(count, 0)) for count in counts)

@@ -1,4 +1,4 @@
-"""The dead-letter queues: messages that were received too often without being deleted, looked at and sent again."""
+"""Queues from the outside: how deep they are, and dead letters, received too often without being deleted."""
 
 from __future__ import annotations
 
@@ -62,6 +62,17 @@ def queue_url(sqs: Any, name: str) -> str:
         return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
     except sqs.exceptions.QueueDoesNotExist as error:
         raise TelemetryError(f"There is no queue {name}.", "`telemetry up` makes the queues of new streams.") from error
+
+
+def depth(sqs: Any, url: str) -> int:
+    """About how many messages a queue has: those to be received, those received and not deleted, and those delayed."""
+    counts = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
+    return sum(int(found.get(count, 0)) for count in counts)
 
 
 def list_dead(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,20 +10,17 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
-import orjson
-
 from telemetry.closing.metrics import total
-from telemetry.lake.envelopes import as_line, day_number, envelope_of
+from telemetry.lake.envelopes import day_number
 from telemetry.lake.history import history_records
 from telemetry.lake.partitions import HIVE_HOUR, QUEUE, RAW, Interval, hour_of, raw_prefix
 from telemetry.lake.records import read_receipts
+from telemetry.queues import depth, list_dead, queue_url
 from telemetry.settings import Names
 from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection
 
 READERS = 8
-HIDDEN_SECONDS = 60
-"""How long a dead letter is hidden from others while the queue is counted; it is released at the end."""
 
 _HIVE_DAY = HIVE_HOUR.rpartition("/")[0]
 
@@ -107,67 +104,10 @@ def buffered(cloudwatch: Any, names: Names, stream: str, day: date, *, now: date
     return max(0, incoming - delivered)
 
 
-def is_empty(sqs: Any, queue: str) -> bool:
-    """Whether a queue has no message: none to be received, none received and not deleted, none delayed."""
-    counts = [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateNumberOfMessagesDelayed",
-    ]
-    found = sqs.get_queue_attributes(QueueUrl=_url(sqs, queue), AttributeNames=counts)["Attributes"]
-    return not any(int(found.get(count, 0)) for count in counts)
-
-
 def dead_letters(sqs: Any, queue: str, day: date) -> set[str]:
     """The ids of the messages of a day that are in a dead-letter queue; none of them leaves it."""
-    if is_empty(sqs, queue):
-        return set()
-    url = _url(sqs, queue)
-    handles: dict[str, str] = {}
-    ids: set[str] = set()
-    try:
-        for messages in _receive(sqs, url):
-            if all(message["MessageId"] in handles for message in messages):
-                break
-            handles.update((message["MessageId"], message["ReceiptHandle"]) for message in messages)
-            ids.update(_envelope_ids(messages, day_number(Interval.day(day).start)))
-    finally:
-        _release(sqs, url, list(handles.values()))
-    return ids
-
-
-def _receive(sqs: Any, url: str) -> Iterator[list[dict[str, Any]]]:
-    while True:
-        answer = sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=10,
-            VisibilityTimeout=HIDDEN_SECONDS,
-            WaitTimeSeconds=1,
-            MessageSystemAttributeNames=["SentTimestamp"],
-        )
-        if not answer.get("Messages"):
-            return
-        yield answer["Messages"]
-
-
-def _envelope_ids(messages: Iterable[dict[str, Any]], day: int) -> Iterator[str]:
-    """As the drain would write them: a body that is no envelope gets one of SQS's id and time."""
-    for message in messages:
-        line = as_line(message["Body"], message["MessageId"], int(message["Attributes"]["SentTimestamp"]))
-        envelope = envelope_of(orjson.loads(line))
-        if envelope and envelope.day == day:
-            yield envelope.message_id
-
-
-def _release(sqs: Any, url: str, handles: list[str]) -> None:
-    for start in range(0, len(handles), 10):
-        some = enumerate(handles[start : start + 10])
-        entries = [{"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0} for number, handle in some]
-        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
-
-
-def _url(sqs: Any, queue: str) -> str:
-    return str(sqs.get_queue_url(QueueName=queue)["QueueUrl"])
+    url = queue_url(sqs, queue)
+    return {message.message_id for message in list_dead(sqs, url, depth(sqs, url)) if message.received_at.date() == day}
 
 
 def _is_in_partition(key: str) -> bool:

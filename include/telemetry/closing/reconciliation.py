@@ -14,6 +14,7 @@ from telemetry.deployment import Deployment
 from telemetry.errors import TelemetryError
 from telemetry.lake.history import NAME
 from telemetry.lake.partitions import Interval, Lane
+from telemetry.queues import depth, queue_url
 from telemetry.settings import Settings
 from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection, transaction
@@ -143,7 +144,7 @@ class Reconciler:
 
     def _see_that_the_queue_is_past_the_day(self) -> None:
         queue = self.settings.names.queue(self.stream)
-        if places.is_empty(self.clients.sqs, queue):
+        if not depth(self.clients.sqs, queue_url(self.clients.sqs, queue)):
             return
         sent = oldest_message_sent(self.clients.cloudwatch, queue, self.now)
         if sent and sent < Interval.day(self.day).end:
