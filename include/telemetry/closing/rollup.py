@@ -11,8 +11,8 @@ from psycopg2 import sql
 
 from telemetry.contracts.model import ContractField, FieldType, Stream
 from telemetry.contracts.schema import TYPES
-from telemetry.errors import TelemetryError
 from telemetry.lake.partitions import Interval
+from telemetry.warehouse.columns import add_columns, columns_of
 from telemetry.warehouse.connection import Cursor
 
 SCALE = 2.0**-80
@@ -50,24 +50,11 @@ def rollup_table(cursor: Cursor, stream: Stream) -> list[str]:
         TelemetryError: a field has another type than it had.
     """
     table = rollup_name(stream)
-    present = _columns_of(cursor, table)
     wanted = list(_columns(stream))
-    if not present:
-        cursor.execute(_create_table(table, wanted))
-        return [f"table {table}"]
-    done = []
-    for column in wanted:
-        if column.name not in present:
-            statement = sql.SQL("ALTER TABLE {} ADD COLUMN {} {}")
-            cursor.execute(statement.format(sql.Identifier(table), sql.Identifier(column.name), sql.SQL(column.type)))
-            done.append(f"column {table}.{column.name}")
-        elif present[column.name] != column.type:
-            raise TelemetryError(
-                f"Stream {stream.stream}: {table}.{column.name} is {present[column.name]}, "
-                f"the contract makes it {column.type}.",
-                "A column keeps its type: give the field of the other type another name.",
-            )
-    return done
+    if columns_of(cursor, table):
+        return add_columns(cursor, stream.stream, table, [(column.name, column.type) for column in wanted])
+    cursor.execute(_create_table(table, wanted))
+    return [f"table {table}"]
 
 
 def roll_up(cursor: Cursor, stream: Stream, day: date) -> int:
@@ -136,15 +123,6 @@ def _mean(value: sql.Composable) -> sql.Composable:
         " coalesce(sum({value} * {scale}::float8) FILTER (WHERE abs({value}) > {tiny}), 0) / count({value})"
         ")) / {scale}::float8 END"
     ).format(value=value, scale=sql.Literal(SCALE), tiny=sql.Literal(TINY), limit=sql.Literal(SCALED_MAX))
-
-
-def _columns_of(cursor: Cursor, table: str) -> dict[str, str]:
-    cursor.execute(
-        """SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
-        WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 AND NOT attisdropped""",
-        (table,),
-    )
-    return dict(cursor.fetchall())
 
 
 def _create_table(table: str, columns: list[_Column]) -> sql.Composed:

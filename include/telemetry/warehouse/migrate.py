@@ -17,6 +17,7 @@ from telemetry.contracts.schema import Column, reading_columns
 from telemetry.errors import TelemetryError
 from telemetry.paths import MIGRATIONS
 from telemetry.settings import load_settings
+from telemetry.warehouse.columns import add_columns, columns_of
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.partitions import create_partitions
 
@@ -85,35 +86,11 @@ def _apply_files(cursor: Cursor, folder: Path) -> list[str]:
 def _bring_up(cursor: Cursor, stream: Stream) -> list[str]:
     """Create the stream's table, or add the columns of its new fields."""
     wanted = reading_columns(stream)
-    present = _columns_of(cursor, stream.table)
-    if not present:
-        cursor.execute(_create_table(stream.table, wanted))
-        create_partitions(cursor, stream.table, datetime.now(UTC), load_settings().maintenance.months_ahead)
-        return [f"table {stream.table}"]
-    done = []
-    for column in wanted:
-        if column.name not in present:
-            statement = sql.SQL("ALTER TABLE {} ADD COLUMN {} {}")
-            cursor.execute(
-                statement.format(sql.Identifier(stream.table), sql.Identifier(column.name), sql.SQL(column.sql))
-            )
-            done.append(f"column {stream.table}.{column.name}")
-        elif present[column.name] != column.sql:
-            raise TelemetryError(
-                f"Stream {stream.stream}: field {column.name} is {column.sql} in the contract, "
-                f"and {present[column.name]} in the table {stream.table}.",
-                "A column keeps its type: give the field of the other type another name.",
-            )
-    return done
-
-
-def _columns_of(cursor: Cursor, table: str) -> dict[str, str]:
-    cursor.execute(
-        """SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
-        WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 AND NOT attisdropped""",
-        (table,),
-    )
-    return dict(cursor.fetchall())
+    if columns_of(cursor, stream.table):
+        return add_columns(cursor, stream.stream, stream.table, [(column.name, column.sql) for column in wanted])
+    cursor.execute(_create_table(stream.table, wanted))
+    create_partitions(cursor, stream.table, datetime.now(UTC), load_settings().maintenance.months_ahead)
+    return [f"table {stream.table}"]
 
 
 def _create_table(table: str, columns: Iterable[Column]) -> sql.Composed:

@@ -1,0 +1,41 @@
+"""Columns of tables that follow from a contract: they are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from psycopg2 import sql
+
+from telemetry.errors import TelemetryError
+from telemetry.warehouse.connection import Cursor
+
+
+def columns_of(cursor: Cursor, table: str) -> dict[str, str]:
+    """The columns of a table and their types as ``format_type`` prints them; nothing where there is no such table."""
+    cursor.execute(
+        """SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+        WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 AND NOT attisdropped""",
+        (table,),
+    )
+    return dict(cursor.fetchall())
+
+
+def add_columns(cursor: Cursor, stream: str, table: str, wanted: Iterable[tuple[str, str]]) -> list[str]:
+    """Add the columns, by name and type, that the table lacks, and return what was done, a line each.
+
+    Raises:
+        TelemetryError: a column has another type than the contract says.
+    """
+    present = columns_of(cursor, table)
+    done = []
+    for name, type_ in wanted:
+        if name not in present:
+            statement = sql.SQL("ALTER TABLE {} ADD COLUMN {} {}")
+            cursor.execute(statement.format(sql.Identifier(table), sql.Identifier(name), sql.SQL(type_)))
+            done.append(f"column {table}.{name}")
+        elif present[name] != type_:
+            raise TelemetryError(
+                f"Stream {stream}: field {name} is {type_} in the contract, and {present[name]} in the table {table}.",
+                "A column keeps its type: give the field of the other type another name.",
+            )
+    return done
