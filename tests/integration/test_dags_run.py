@@ -185,9 +185,10 @@ def test_the_upkeep_closes_an_abandoned_load_forgets_old_ids_and_makes_partition
 ) -> None:
     day = midnight(next(DAYS))
     ledger.execute(
-        """INSERT INTO loads (stream, kind, interval_start, interval_end, generation, execution_name, started_at)
-        VALUES (%s, 'daily', %s, %s, 0, %s, now() - interval '1 hour')""",
-        (STREAM, day, day + timedelta(days=1), f"abandoned-{uuid4().hex}"),
+        """INSERT INTO loads
+            (stream, kind, interval_start, interval_end, generation, execution_name, dag_id, run_id, started_at)
+        VALUES (%s, 'daily', %s, %s, 0, %s, %s, 'abandoned', now() - interval '1 hour')""",
+        (STREAM, day, day + timedelta(days=1), f"abandoned-{uuid4().hex}", f"{STREAM}_daily"),
     )
     ledger.execute("INSERT INTO queue_messages VALUES (%s, 'raw', 'k', now() - interval '1 year')", (uuid4().hex,))
     last = partition_name(f"{STREAM}_readings", Month.of(datetime.now(UTC)).plus(3))
