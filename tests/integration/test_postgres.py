@@ -8,6 +8,7 @@ import shutil
 import socket
 import stat
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -242,12 +243,8 @@ def test_out_of_that_users_reach_it_gets_a_folder_of_its_own_until_it_is_removed
 def test_binaries_out_of_that_users_reach_are_copied(
     state: State, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    package = postgres_place._installed_binaries().parents[1]
-    shutil.copytree(package, tmp_path / package.name, symlinks=True)
-    libraries = package.with_name(f"{package.name}.libs")
-    shutil.copytree(libraries, tmp_path / libraries.name, symlinks=True)
+    install_in(tmp_path, monkeypatch)
     tmp_path.chmod(0o700)
-    monkeypatch.setattr(postgres_place, "_installed_binaries", lambda: tmp_path / package.name / "pginstall" / "bin")
     postgres = Postgres(state)
     try:
         postgres.start()
@@ -258,8 +255,9 @@ def test_binaries_out_of_that_users_reach_are_copied(
 
 
 @as_root
-def test_a_normal_user_runs_it_as_themselves(state: State) -> None:
+def test_a_normal_user_runs_it_as_themselves(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = pwd.getpwnam("nobody")
+    install_in(state.folder, monkeypatch)
     os.chown(state.folder, nobody.pw_uid, nobody.pw_gid)
 
     def cycle() -> None:
@@ -278,6 +276,14 @@ def test_a_normal_user_runs_it_as_themselves(state: State) -> None:
     assert stat.S_IMODE(state.folder.stat().st_mode) == 0o700
 
 
+def install_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install PostgreSQL's package in ``folder``, whose reach the test knows; .venv may lie where only root gets."""
+    package = postgres_place._installed_binaries().parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, folder / part.name, symlinks=True)
+    monkeypatch.setattr(postgres_place, "_installed_binaries", lambda: folder / package.name / "pginstall" / "bin")
+
+
 def in_a_process_of(user: str, action: Callable[[], None]) -> None:
     """Run ``action`` in a forked process of ``user``; this interpreter may itself be out of that user's reach."""
     child = os.fork()
@@ -290,6 +296,8 @@ def in_a_process_of(user: str, action: Callable[[], None]) -> None:
             os.setuid(account.pw_uid)
             action()
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
