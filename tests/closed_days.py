@@ -19,7 +19,7 @@ from telemetry.deployment import Deployment
 from telemetry.lake.partitions import Interval, Lane, hour_of, queue_prefix, raw_prefix
 from telemetry.local.provision.queues import provision_queues
 from telemetry.local.provision.site import Site
-from telemetry.settings import Names, Settings, load_settings
+from telemetry.settings import Settings, load_settings
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import ensure_load
 from telemetry.warehouse.migrate import migrate
@@ -57,7 +57,7 @@ class Ground:
     settings: Settings = field(default_factory=load_settings)
 
     def __post_init__(self) -> None:
-        names = Names(prefix=f"t{uuid.uuid4().hex[:8]}")
+        names = self.settings.names.model_copy(update={"prefix": f"t{uuid.uuid4().hex[:8]}"})
         self.settings = self.settings.model_copy(update={"names": names})
         migrate(self.connection, {self.stream.stream: self.stream})
         self.site = Site(self.emulator.url, self.settings, {self.stream.stream: self.stream})

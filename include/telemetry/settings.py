@@ -8,16 +8,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from telemetry.documents import load_document
 from telemetry.errors import TelemetryError
+from telemetry.lake.envelopes import KEYS
+from telemetry.lake.partitions import FIREHOSE_HOUR, RAW, RAW_ERRORS, RULE_ERRORS
 from telemetry.paths import SETTINGS
 
 BUFFER_SECONDS = "TELEMETRY_FIREHOSE_BUFFER_SECONDS"
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, le=1)]
+RAW_PREFIX = f"{RAW}/{{stream}}/{FIREHOSE_HOUR}/"
 TEMPLATE = r"^([^{}]|\{(prefix|stream|lane|queue|dead_letter_queue)\})+$"
+Template = Annotated[str, Field(pattern=r"^([^{}]|\{prefix\})+$")]
+StreamTemplate = Annotated[str, Field(pattern=r"^([^{}]|\{prefix\})*\{stream\}([^{}]|\{prefix\})*$")]
 
 
 class _Part(BaseModel):
@@ -25,34 +30,91 @@ class _Part(BaseModel):
 
 
 class Names(_Part):
-    """The names of a stream's AWS resources."""
+    """The names of AWS resources. Those with ``{stream}`` in them are made by the methods of the same name."""
 
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+    queue_template: StreamTemplate = Field(alias="queue")
+    dead_letter_queue_template: StreamTemplate = Field(alias="dead_letter_queue")
+    delivery_stream_template: StreamTemplate = Field(alias="delivery_stream")
+    topic_rule_template: StreamTemplate = Field(alias="topic_rule")
+    alarm_topic_template: Template = Field(alias="alarm_topic")
+    schedule_template: Template = Field(alias="schedule")
+    state_machine: str
+    layer: str
+    database_secret: str
 
     def queue(self, stream: str) -> str:
-        return f"{self.prefix}-{_dashed(stream)}-etl-data-queue"
+        return self._filled(self.queue_template, stream)
 
     def dead_letter_queue(self, stream: str) -> str:
-        return f"{self.prefix}-{_dashed(stream)}-etl-data-dlq"
+        return self._filled(self.dead_letter_queue_template, stream)
 
     def delivery_stream(self, stream: str) -> str:
-        return f"{self.prefix}-{_dashed(stream)}-raw-lake"
+        return self._filled(self.delivery_stream_template, stream)
 
     def topic_rule(self, stream: str) -> str:
         """Topic rules take no dashes (AWS IoT API reference, CreateTopicRule)."""
-        return f"{self.prefix.replace('-', '_')}_{stream}"
+        return self.topic_rule_template.format(prefix=self.prefix.replace("-", "_"), stream=stream)
+
+    @property
+    def alarm_topic(self) -> str:
+        return self._filled(self.alarm_topic_template)
+
+    @property
+    def schedule(self) -> str:
+        return self._filled(self.schedule_template)
+
+    def _filled(self, template: str, stream: str = "") -> str:
+        return template.format(prefix=self.prefix, stream=stream.replace("_", "-"))
 
 
-def _dashed(stream: str) -> str:
-    return stream.replace("_", "-")
+class TopicRule(_Part):
+    """A topic rule's SQL, for the topic filter ``{topic}``, and where its errors go, for ``{stream}``."""
+
+    sql_template: str = Field(alias="sql")
+    sql_version: str
+    error_key_template: Annotated[str, Field(pattern=rf"^{RULE_ERRORS}/\{{stream\}}/")] = Field(alias="error_key")
+
+    @field_validator("sql_template")
+    @classmethod
+    def _makes_envelopes(cls, sql: str) -> str:
+        """AWS IoT Core developer guide, "AWS IoT SQL reference"."""
+        lacking = [key for key in sorted(KEYS) if f" AS {key}" not in sql]
+        if lacking or not sql.endswith(" FROM '{topic}'"):
+            raise ValueError(
+                f"it selects no {', '.join(lacking)}" if lacking else "it does not end with FROM '{topic}'"
+            )
+        return sql
+
+    def sql(self, topic: str) -> str:
+        return self.sql_template.replace("{topic}", topic)
+
+    def error_key(self, stream: str) -> str:
+        return self.error_key_template.replace("{stream}", stream)
 
 
 class Firehose(_Part):
-    """The buffer's bounds as Firehose takes them (API reference, BufferingHints)."""
+    """Where delivery streams write, and the buffer's bounds as Firehose takes them (API reference, BufferingHints)."""
 
+    prefix_template: str = Field(alias="prefix")
+    error_prefix_template: Annotated[str, Field(pattern=rf"^{RAW_ERRORS}/\{{stream\}}/")] = Field(alias="error_prefix")
+    separator: Literal["\n"]
     buffer_seconds: Annotated[int, Field(ge=0, le=900)]
     buffer_megabytes: Annotated[int, Field(ge=1, le=128)]
     compression: Literal["GZIP"]
+
+    @field_validator("prefix_template")
+    @classmethod
+    def _is_where_the_etl_reads(cls, prefix: str) -> str:
+        if prefix != RAW_PREFIX:
+            raise ValueError(f"the ETL reads raw objects below {RAW_PREFIX}")
+        return prefix
+
+    def prefix(self, stream: str) -> str:
+        return self.prefix_template.replace("{stream}", stream)
+
+    def error_prefix(self, stream: str) -> str:
+        return self.error_prefix_template.replace("{stream}", stream)
 
 
 class Queue(_Part):
@@ -182,6 +244,7 @@ class Settings(_Part):
     """The whole file."""
 
     names: Names
+    topic_rule: TopicRule
     firehose: Firehose
     queue: Queue
     functions: Functions

@@ -80,7 +80,7 @@ def test_an_unaccounted_message_reaches_the_topic_of_the_alarms(ground: Ground) 
     provision_alarms(site)
     inbox = ground.emulator.queue()
     sns.subscribe(
-        TopicArn=site.arn("sns", site.alarm_topic),
+        TopicArn=site.arn("sns", ground.settings.names.alarm_topic),
         Protocol="sqs",
         Endpoint=site.arn("sqs", inbox.rsplit("/", 1)[1]),
     )

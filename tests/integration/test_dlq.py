@@ -78,7 +78,8 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
 ) -> None:
     queue, dead = queues
     rule = NAMES.topic_rule(STREAM.stream)
-    payload = {"sql": STREAM.rule_sql, "actions": [{"sqs": {"queueUrl": queue, "roleArn": "r", "useBase64": False}}]}
+    sql = load_settings().topic_rule.sql(STREAM.topic)
+    payload = {"sql": sql, "actions": [{"sqs": {"queueUrl": queue, "roleArn": "r", "useBase64": False}}]}
     aws.client("iot").create_topic_rule(ruleName=rule, topicRulePayload=payload)
 
     def lane() -> LaneAccount:

@@ -8,7 +8,6 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from telemetry.lake.envelopes import SELECT
 from telemetry.lake.partitions import HOUR
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
@@ -116,11 +115,6 @@ class Stream(_Part):
     def table(self) -> str:
         """The PostgreSQL table of the stream's readings."""
         return f"{self.stream}_readings"
-
-    @property
-    def rule_sql(self) -> str:
-        """The topic rule's SQL: it puts every message in an envelope."""
-        return f"SELECT {SELECT} FROM '{self.topic}'"  # noqa: S608 - the topic's pattern allows no quote
 
     def latest_event_time(self, hour: datetime) -> datetime:
         """The latest event time that a message can have which arrived within the hour from ``hour``."""

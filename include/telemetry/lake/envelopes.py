@@ -11,15 +11,14 @@ import re
 from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
-SELECT: Final = "newuuid() AS message_id, topic() AS topic, timestamp() AS received_at, encode(*, 'base64') AS payload"
-"""A topic rule's SELECT (AWS IoT Core developer guide, "Working with binary payloads" and "Functions")."""
-
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 KEYS = {"message_id", "topic", "received_at", "payload"}
+"""What ``topic_rule.sql`` of the settings selects (AWS IoT Core developer guide, "Working with binary payloads")."""
+
 DAY_MILLISECONDS = 86_400_000
 LAST_DAY = (date.max - date(1970, 1, 1)).days
 

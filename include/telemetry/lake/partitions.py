@@ -67,16 +67,6 @@ def queue_prefix(stream: str, hour: datetime) -> str:
     return f"{QUEUE}/{stream}/{hour.astimezone(UTC).strftime(HIVE_HOUR)}/"
 
 
-def firehose_prefix(stream: str) -> str:
-    """``raw_prefix`` as a delivery stream's Prefix setting."""
-    return f"{RAW}/{stream}/{FIREHOSE_HOUR}/"
-
-
-def firehose_error_prefix(stream: str) -> str:
-    """A delivery stream's ErrorOutputPrefix setting."""
-    return f"{RAW_ERRORS}/{stream}/!{{firehose:error-output-type}}/{FIREHOSE_HOUR}/"
-
-
 def derived_key(folder: str, stream: str, lane: str, raw_key: str) -> str:
     """Where what is made of a raw object goes: below ``folder``, in the raw object's partition, under its name."""
     hour = hour_of(raw_key).strftime(HIVE_HOUR)

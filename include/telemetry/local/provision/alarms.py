@@ -52,5 +52,5 @@ def _request(site: Site, alarm: Alarm, values: Mapping[str, str]) -> dict[str, A
         "Period": alarm.period_seconds,
         "EvaluationPeriods": alarm.periods,
         "TreatMissingData": alarm.missing_data,
-        "AlarmActions": [site.arn("sns", site.alarm_topic)],
+        "AlarmActions": [site.arn("sns", site.settings.names.alarm_topic)],
     }

@@ -17,8 +17,6 @@ from telemetry.packaging.functions import function_zip
 from telemetry.settings import Function
 from telemetry.waiting import wait_until
 
-LAYER = "telemetry-dependencies"
-
 
 def emulator_python() -> str:
     """The Python version of the emulator's environment, on which functions run: ``3.12``.
@@ -58,12 +56,14 @@ def function_names(site: Site) -> list[str]:
 def _provision_layer(site: Site, layer: Path) -> str:
     """The ARN of the layer version with the content of ``layer``, which its file's name stands for."""
     functions = site.client("lambda")
-    for version in functions.list_layer_versions(LayerName=LAYER)["LayerVersions"]:
+    for version in functions.list_layer_versions(LayerName=site.settings.names.layer)["LayerVersions"]:
         if version["Description"] == layer.stem:
             return str(version["LayerVersionArn"])
     place = _upload(site, f"layers/{layer.name}", layer.read_bytes())
-    published = functions.publish_layer_version(LayerName=LAYER, Description=layer.stem, Content=place)
-    site.changed(f"layer {LAYER}: version {published['Version']} published")
+    published = functions.publish_layer_version(
+        LayerName=site.settings.names.layer, Description=layer.stem, Content=place
+    )
+    site.changed(f"layer {site.settings.names.layer}: version {published['Version']} published")
     return str(published["LayerVersionArn"])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from telemetry.contracts.model import Stream
-from telemetry.lake.partitions import RULE_ERRORS, firehose_error_prefix, firehose_prefix
 from telemetry.local.provision.queues import queue_url
 from telemetry.local.provision.site import Site, differs
 
@@ -77,8 +76,8 @@ def _destination(site: Site, stream: str, role: str) -> dict[str, Any]:
     return {
         "RoleARN": role,
         "BucketARN": f"arn:aws:s3:::{site.deployment.raw_bucket}",
-        "Prefix": firehose_prefix(stream),
-        "ErrorOutputPrefix": firehose_error_prefix(stream),
+        "Prefix": settings.prefix(stream),
+        "ErrorOutputPrefix": settings.error_prefix(stream),
         "BufferingHints": {
             "IntervalInSeconds": settings.buffer_seconds,
             "SizeInMBs": settings.buffer_megabytes,
@@ -93,17 +92,17 @@ def _destination(site: Site, stream: str, role: str) -> dict[str, Any]:
 
 
 def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:
-    names = site.settings.names
+    names, settings = site.settings.names, site.settings.topic_rule
     return {
-        "sql": stream.rule_sql,
-        "awsIotSqlVersion": "2016-03-23",
+        "sql": settings.sql(stream.topic),
+        "awsIotSqlVersion": settings.sql_version,
         "ruleDisabled": False,
         "actions": [
             {
                 "firehose": {
                     "roleArn": role,
                     "deliveryStreamName": names.delivery_stream(stream.stream),
-                    "separator": "\n",
+                    "separator": site.settings.firehose.separator,
                 }
             },
             {
@@ -118,7 +117,7 @@ def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:
             "s3": {
                 "roleArn": role,
                 "bucketName": site.deployment.raw_bucket,
-                "key": f"{RULE_ERRORS}/{stream.stream}/${{timestamp()}}-${{newuuid()}}.json",
+                "key": settings.error_key(stream.stream),
             }
         },
     }

@@ -26,12 +26,12 @@ def queue_url(site: Site, name: str) -> str:
 
 def provision_topic(site: Site) -> None:
     """The SNS topic that NotifyFailure and alarms publish to."""
-    sns, arn = site.client("sns"), site.arn("sns", site.alarm_topic)
+    sns, arn = site.client("sns"), site.arn("sns", site.settings.names.alarm_topic)
     try:
         sns.get_topic_attributes(TopicArn=arn)
     except sns.exceptions.NotFoundException:
-        sns.create_topic(Name=site.alarm_topic)
-        site.changed(f"topic {site.alarm_topic}: created")
+        sns.create_topic(Name=site.settings.names.alarm_topic)
+        site.changed(f"topic {site.settings.names.alarm_topic}: created")
 
 
 def _provision(site: Site, name: str, wanted: dict[str, str]) -> str:

@@ -47,19 +47,14 @@ class Site:
         return Deployment(
             raw_bucket=f"{prefix}-raw-lake",
             processed_bucket=f"{prefix}-processed",
-            database_secret="telemetry/warehouse",  # noqa: S106 - its name, not its content
-            state_machine_arn=self.arn("states", "stateMachine:telemetry_etl"),
+            database_secret=self.settings.names.database_secret,
+            state_machine_arn=self.arn("states", f"stateMachine:{self.settings.names.state_machine}"),
         )
 
     @property
     def artefact_bucket(self) -> str:
         """Where function zips and layers lie."""
         return f"{self.settings.names.prefix}-artefacts"
-
-    @property
-    def alarm_topic(self) -> str:
-        """The name of the SNS topic that is told of failures."""
-        return f"{self.settings.names.prefix}-telemetry-alarms"
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this account and region."""

@@ -26,7 +26,7 @@ def provision_state_machine(site: Site) -> None:
     """``telemetry_etl`` over this site's functions."""
     machines, arn = site.client("stepfunctions"), site.deployment.state_machine_arn
     values = {f"{name}Arn": site.arn("lambda", f"function:{name}") for name in function_names(site)}
-    values["AlarmTopicArn"] = site.arn("sns", site.alarm_topic)
+    values["AlarmTopicArn"] = site.arn("sns", site.settings.names.alarm_topic)
     wanted = {"definition": definition(values), "roleArn": site.role("state-machine", "states.amazonaws.com")}
     name = arn.rsplit(":", 1)[1]
     try:
@@ -43,7 +43,7 @@ def provision_state_machine(site: Site) -> None:
 def provision_schedule(site: Site) -> None:
     """The EventBridge rule that calls the simulator, where the settings have it enabled."""
     events, simulator = site.client("events"), site.settings.simulator
-    name = f"{site.settings.names.prefix}-device-simulator"
+    name = site.settings.names.schedule
     function = site.settings.functions.device_simulator.name
     wanted = {
         "ScheduleExpression": simulator.schedule,

@@ -1,4 +1,4 @@
-"""The settings of quality checks and alarms: faults are found when the file is read."""
+"""The settings: faults are found when the file is read."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ def changed(folder: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
+        ('  queue: "{prefix}-{stream}', '  queue: "{prefix}', "names.queue: String should match pattern"),
+        ("newuuid() AS message_id, ", "", "topic_rule.sql: Value error, it selects no message_id"),
+        ("FROM '{topic}'", "FROM 'devices/+'", "topic_rule.sql: Value error, it does not end with FROM '{topic}'"),
+        (
+            "prefix: raw-data/",
+            "prefix: raw/",
+            "firehose.prefix: Value error, the ETL reads raw objects below raw-data/",
+        ),
         ("rollup_days: 2", "rollup_days: 0", "quality.rollup_days: Input should be greater than or equal to 1"),
         ("null_rate_max: 0.5", "null_rate_max: 50", "quality.null_rate_max: Input should be less than or equal to 1"),
         ("volume_ratio_low: 0.5", "volume_ratio_low: 1.5", "quality.volume_ratio_low"),
