@@ -13,3 +13,4 @@ compile() {
 compile lambda "$constraints"
 compile dev "$constraints"
 compile emulator
+compile checkov
