@@ -5,13 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from telemetry.settings import load_settings
-from telemetry_airflow.maintenance import AbandonedLoadsOperator, PartitionsAheadOperator, RetentionOperator
+from telemetry_airflow.maintenance import (
+    AbandonedLoadsOperator,
+    MigrateOperator,
+    PartitionsAheadOperator,
+    RetentionOperator,
+)
 from telemetry_airflow.policy import maintenance_dag
 
 DOC = """
-Keeps the warehouse in order, once a day and for all streams. The tasks do not depend on each other, and each may be run
-again at any time.
+Keeps the warehouse in order, once a day and for all streams. Each task may be run again at any time. *Trigger* it after
+a deployment: it makes the tables of a new warehouse and the columns of new fields.
 
+- **migrate** brings the tables up to the migrations and the contracts, as `telemetry migrate` does.
 - **partitions_ahead** makes the partitions of readings for the months ahead, and gives a month of history that fills
   the default partition one of its own. Loads wait meanwhile; none fails.
 - **retention** takes away what is older than `retention` in `include/settings.yaml` says: ids of queue messages, and,
@@ -23,6 +29,9 @@ partition of their own lie in the default one until the next run. *Clear the tas
 """
 
 with maintenance_dag(schedule=load_settings().schedules.maintenance, timeout=timedelta(hours=2), doc=DOC):
-    PartitionsAheadOperator(task_id="partitions_ahead")
-    RetentionOperator(task_id="retention")
-    AbandonedLoadsOperator(task_id="abandoned_loads")
+    migrate = MigrateOperator(task_id="migrate")
+    migrate >> [
+        PartitionsAheadOperator(task_id="partitions_ahead"),
+        RetentionOperator(task_id="retention"),
+        AbandonedLoadsOperator(task_id="abandoned_loads"),
+    ]

@@ -18,6 +18,25 @@ if TYPE_CHECKING:
     from telemetry.warehouse.ledger import Load
 
 
+class MigrateOperator(BaseOperator):
+    """Brings the warehouse up to the migrations and the contracts. Returns what was done, which is nothing mostly."""
+
+    def execute(self, context: Context) -> list[str]:
+        """See the class.
+
+        Raises:
+            TelemetryError: an applied migration has changed since, or a field's type is not its column's.
+        """
+        from telemetry.warehouse.connection import connect
+        from telemetry.warehouse.migrate import migrate
+
+        with connect(Deployment.from_environment().database_secret, application_name="maintenance") as connection:
+            done = migrate(connection, load_streams())
+        for change in done:
+            self.log.info("%s", change)
+        return done
+
+
 class PartitionsAheadOperator(BaseOperator):
     """Makes the partitions of the months ahead, and moves months of history out of the default ones.
 

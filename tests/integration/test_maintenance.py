@@ -18,7 +18,12 @@ from telemetry.warehouse.abandoned import close_abandoned
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import Load, close_load, find_load, open_load
 from telemetry.warehouse.partitions import Month, partition_name
-from telemetry_airflow.maintenance import AbandonedLoadsOperator, PartitionsAheadOperator, RetentionOperator
+from telemetry_airflow.maintenance import (
+    AbandonedLoadsOperator,
+    MigrateOperator,
+    PartitionsAheadOperator,
+    RetentionOperator,
+)
 
 
 def opened(connection: Connection, number: int = 0, minutes_ago: float = 60) -> Load:
@@ -168,3 +173,10 @@ def test_a_stream_without_a_table_keeps_no_other_from_its_partitions(warehouse: 
     with pytest.raises(Exception, match="no table environment_readings"):
         run(PartitionsAheadOperator)
     assert rows(warehouse, "SELECT to_regclass(%s) IS NOT NULL", last) == [(True,)]
+
+
+def test_the_task_makes_the_tables_of_a_new_warehouse(empty_database: Connection, aws: Emulator) -> None:
+    task: BaseOperator = MigrateOperator(task_id="migrate")
+    assert "0001_ledger.sql" in str(task.execute({}))
+    assert rows(empty_database, "SELECT count(*) FROM telemetry_readings") == [(0,)]
+    assert task.execute({}) == []

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -14,6 +17,9 @@ from telemetry.errors import TelemetryError
 
 Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
+
+ADDRESS = "TELEMETRY_DATABASE_ADDRESS"
+_ADDRESS = re.compile(r"(?P<host>[^:/\s]+):(?P<port>\d+)/(?P<dbname>[^:/\s]+)")
 
 # The server gives up on a client that has gone or is frozen, so that the locks of a dead loader are soon free.
 SESSION = {
@@ -50,13 +56,16 @@ def connect(
 ) -> Iterator[Connection]:
     """A connection as the secret describes it, closed at the end; what was not committed by then is rolled back.
 
-    The secret is JSON: ``host``, ``port``, ``dbname``, ``username``, ``password`` and, where it is not ``prefer``,
-    ``sslmode``. A statement may take ``statement_timeout_seconds``, or 0 for as long as it wants.
+    The secret is JSON: ``username``, ``password``, and ``host``, ``port``, ``dbname`` and, where it is not ``prefer``,
+    ``sslmode``. One that RDS keeps and rotates holds a username and a password only (RDS user guide, "Password
+    management with Amazon RDS and AWS Secrets Manager"): ``TELEMETRY_DATABASE_ADDRESS`` says the rest, and the
+    connection is encrypted. A statement may take ``statement_timeout_seconds``, or 0 for as long as it wants.
 
     Raises:
         DatabaseUnreachableError: there is no connection to be had.
+        TelemetryError: neither the secret nor the environment says where the warehouse is.
     """
-    secret = json.loads(client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"])
+    secret = _whole(json.loads(client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]))
     session = {**SESSION, "statement_timeout": int(statement_timeout_seconds * 1000)}
     try:
         connection = psycopg2.connect(
@@ -83,3 +92,16 @@ def connect(
         yield connection
     finally:
         connection.close()
+
+
+def _whole(secret: dict[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The secret with the address that it may lack."""
+    if "host" in secret:
+        return secret
+    address = _ADDRESS.fullmatch(environment.get(ADDRESS, ""))
+    if address is None:
+        raise TelemetryError(
+            f"The warehouse's secret has no host, and {ADDRESS} is {environment.get(ADDRESS, '')!r}.",
+            f"Set {ADDRESS} to HOST:PORT/DATABASE, as Terraform's output `environment` has it.",
+        )
+    return {"sslmode": "require", **address.groupdict(), **secret}
