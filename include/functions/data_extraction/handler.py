@@ -11,7 +11,6 @@ from telemetry.etl.extract import Extracted, Extraction
 from telemetry.etl.request import parse_request
 from telemetry.settings import load_settings
 from telemetry.warehouse.connection import connect
-from telemetry.warehouse.ledger import ensure_load
 
 RESERVE_MILLISECONDS = 60_000
 """Kept for writing the last queue object, deleting its messages, and the manifest."""
@@ -23,14 +22,6 @@ def handler(event: dict[str, Any], context: Any) -> Extracted:
     find_stream(request.stream)
     deployment = Deployment.from_environment()
     with connect(deployment.database_secret, application_name="DataExtraction") as connection:
-        load = ensure_load(
-            connection,
-            stream=request.stream,
-            kind=request.kind,
-            interval=request.interval,
-            execution_name=request.execution_name,
-            execution_arn=request.execution_arn,
-        )
         extraction = Extraction(
             connection=connection,
             s3=client("s3"),
@@ -39,4 +30,4 @@ def handler(event: dict[str, Any], context: Any) -> Extracted:
             settings=load_settings(),
             out_of_time=lambda: context.get_remaining_time_in_millis() < RESERVE_MILLISECONDS,
         )
-        return extraction.run(request, load.load_id)
+        return extraction.run(request, request.load(connection).load_id)

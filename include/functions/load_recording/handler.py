@@ -12,7 +12,7 @@ from telemetry.etl.failure import reason
 from telemetry.etl.manifest import missing_objects
 from telemetry.etl.request import parse_request
 from telemetry.warehouse.connection import Connection, connect
-from telemetry.warehouse.ledger import Load, close_load, ensure_load
+from telemetry.warehouse.ledger import Load, close_load
 
 REPORTED = ("status", "objects", "rows_read", "loaded", "duplicate", "quarantined")
 
@@ -37,14 +37,6 @@ def _summarise(connection: Connection, event: dict[str, Any]) -> Load:
 
 def _fail(connection: Connection, event: dict[str, Any]) -> Load:
     """An execution may have failed before it opened its load."""
-    request = parse_request(event)
-    load = ensure_load(
-        connection,
-        stream=request.stream,
-        kind=request.kind,
-        interval=request.interval,
-        execution_name=request.execution_name,
-        execution_arn=request.execution_arn,
-    )
+    load = parse_request(event).load(connection)
     error = event["error"]
     return close_load(connection, load.load_id, error=reason(error.get("Error", ""), error.get("Cause", "")))

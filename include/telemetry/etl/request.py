@@ -10,7 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, mode
 
 from telemetry.errors import TelemetryError
 from telemetry.lake.partitions import Interval
-from telemetry.warehouse.ledger import Kind
+from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.ledger import Kind, Load, ensure_load
 
 
 class Request(BaseModel):
@@ -34,6 +35,17 @@ class Request(BaseModel):
     @property
     def interval(self) -> Interval:
         return Interval(self.start.astimezone(UTC), self.end.astimezone(UTC))
+
+    def load(self, connection: Connection) -> Load:
+        """The execution's load in the ledger, opened where it is not."""
+        return ensure_load(
+            connection,
+            stream=self.stream,
+            kind=self.kind,
+            interval=self.interval,
+            execution_name=self.execution_name,
+            execution_arn=self.execution_arn,
+        )
 
 
 def parse_request(event: Mapping[str, Any]) -> Request:

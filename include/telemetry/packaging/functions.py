@@ -10,6 +10,17 @@ LEFT_OUT = ("telemetry/local/", "telemetry/cli/", "telemetry/packaging/")
 """What only a machine with a checkout needs."""
 
 
+def core_files() -> dict[str, bytes]:
+    """The core package and, beside it, the data that it reads."""
+    core = folder(INCLUDE / "telemetry", "telemetry/")
+    return (
+        {path: content for path, content in core.items() if not path.startswith(LEFT_OUT)}
+        | folder(STREAMS, f"{STREAMS.name}/")
+        | folder(MIGRATIONS, f"{MIGRATIONS.name}/")
+        | {SETTINGS.name: SETTINGS.read_bytes()}
+    )
+
+
 def function_zip(name: str) -> bytes:
     """The package of the function in ``include/functions/<name>``: its handler, the core package, the data beside it.
 
@@ -19,11 +30,4 @@ def function_zip(name: str) -> bytes:
     place = FUNCTIONS / name
     if not (place / "handler.py").is_file():
         raise TelemetryError(f"There is no function {name!r}: {place / 'handler.py'} is missing.")
-    core = folder(INCLUDE / "telemetry", "telemetry/")
-    return archive(
-        {path: content for path, content in core.items() if not path.startswith(LEFT_OUT)}
-        | folder(place)
-        | folder(STREAMS, f"{STREAMS.name}/")
-        | folder(MIGRATIONS, f"{MIGRATIONS.name}/")
-        | {SETTINGS.name: SETTINGS.read_bytes()}
-    )
+    return archive(core_files() | folder(place))

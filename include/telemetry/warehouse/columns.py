@@ -11,10 +11,10 @@ from telemetry.warehouse.connection import Cursor
 
 
 def columns_of(cursor: Cursor, table: str) -> dict[str, str]:
-    """The columns of a table and their types as ``format_type`` prints them; nothing where there is no such table."""
+    """The columns of a table, in order, and their types as ``format_type`` prints them; none where it is missing."""
     cursor.execute(
         """SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
-        WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 AND NOT attisdropped""",
+        WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 AND NOT attisdropped ORDER BY attnum""",
         (table,),
     )
     return dict(cursor.fetchall())

@@ -17,6 +17,7 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from telemetry.errors import TelemetryError
+from telemetry.warehouse.columns import columns_of
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 
 LOCK_TIMEOUT = "2s"
@@ -161,22 +162,14 @@ def _add(cursor: Cursor, table: str, month: Month) -> int | None:
     cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(default))
     cursor.execute(sql.SQL("CREATE TABLE {month} (LIKE {table} INCLUDING ALL EXCLUDING INDEXES)").format(**names))
     copy = sql.SQL("INSERT INTO {month} ({columns}) SELECT {columns} FROM {default} WHERE {within}")
-    cursor.execute(copy.format(**names, default=default, within=within, columns=_columns(cursor, table)), span)
+    columns = sql.SQL(", ").join(map(sql.Identifier, columns_of(cursor, table)))
+    cursor.execute(copy.format(**names, default=default, within=within, columns=columns), span)
     moved = cursor.rowcount
     if moved:
         cursor.execute(sql.SQL("DELETE FROM {} WHERE {}").format(default, within), span)
     attach = sql.SQL("ALTER TABLE {table} ATTACH PARTITION {month} FOR VALUES FROM (%(start)s) TO (%(end)s)")
     cursor.execute(attach.format(**names), span)
     return moved
-
-
-def _columns(cursor: Cursor, table: str) -> sql.Composed:
-    cursor.execute(
-        """SELECT attname FROM pg_attribute
-        WHERE attrelid = to_regclass(quote_ident(%s)) AND attnum > 0 AND NOT attisdropped ORDER BY attnum""",
-        (table,),
-    )
-    return sql.SQL(", ").join(sql.Identifier(name) for (name,) in cursor.fetchall())
 
 
 def _present(connection: Connection, table: str) -> set[str]:

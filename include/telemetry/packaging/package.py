@@ -1,0 +1,93 @@
+"""Everything that AWS is to get, as files below one folder; Terraform and ``telemetry deploy`` read it.
+
+Artefacts are named by their content, so that what did not change is not deployed again. ``artefacts.json`` says which
+file is what.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from telemetry.errors import TelemetryError
+from telemetry.packaging.archive import digest
+from telemetry.packaging.functions import function_zip
+from telemetry.packaging.layer import Target, layer_zip
+from telemetry.packaging.mwaa import dag_files, plugins_zip, requirements, startup_script
+from telemetry.settings import Function, load_settings
+
+INDEX = "artefacts.json"
+PYTHONS = ("3.11", "3.12", "3.13")
+"""Those that ``requirements/lambda.txt`` is locked for, and Lambda runs."""
+
+Tell = Callable[[str], None]
+
+
+def write_package(output: Path, *, airflow: str, target: Target, tell: Tell) -> dict[str, Any]:
+    """Make the folder ``output`` anew, and return what its ``artefacts.json`` says.
+
+    Raises:
+        TelemetryError: ``output`` holds something else, a version will not do, or the layer cannot be made.
+    """
+    _check(output, target)
+    files, artefacts = _mwaa(airflow)
+    tell(f"MWAA: plugins.zip, requirements.txt, startup script and {len(dag_files())} DAG files for Airflow {airflow}")
+    functions = {}
+    settings = load_settings()
+    for name in type(settings.functions).model_fields:
+        function: Function = getattr(settings.functions, name)
+        functions[name] = _add(files, f"functions/{function.name}", "zip", function_zip(name))
+    tell(f"Lambda: {len(functions)} functions")
+    tell(f"Lambda: the dependency layer for Python {target.python}, {target.platform or 'on this machine'} ...")
+    layer = _add(files, f"layers/{settings.names.layer}", "zip", layer_zip(target).read_bytes())
+    index = {"python": target.python, "layer": layer, "functions": functions, "airflow": artefacts}
+    files[INDEX] = f"{json.dumps(index, indent=2, sort_keys=True)}\n".encode()
+    _replace(output, files)
+    tell(f"{len(files)} files, {sum(map(len, files.values())) >> 20} MiB, in {output}")
+    return index
+
+
+def _mwaa(airflow: str) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """MWAA's artefacts, and what to say of them."""
+    files = {f"airflow/dags/{path}": content for path, content in dag_files().items()}
+    artefacts = {
+        "version": airflow,
+        "dags": sorted(files),
+        "plugins": _add(files, "airflow/plugins", "zip", plugins_zip()),
+        "requirements": _add(files, "airflow/requirements", "txt", requirements(airflow)),
+        "startup": _add(files, "airflow/startup", "sh", startup_script()),
+    }
+    return files, artefacts
+
+
+def _add(files: dict[str, bytes], name: str, kind: str, content: bytes) -> str:
+    """Add an artefact under a name that stands for its content, and return that."""
+    path = f"{name}-{digest(content)}.{kind}"
+    files[path] = content
+    return path
+
+
+def _check(output: Path, target: Target) -> None:
+    if target.python not in PYTHONS:
+        raise TelemetryError(f"Python {target.python!r} will not do.", f"Take one of {', '.join(PYTHONS)}.")
+    if output.exists() and not (output / INDEX).exists() and (output.is_file() or any(output.iterdir())):
+        raise TelemetryError(
+            f"{output} holds something that is no package, and would be lost.",
+            "Empty it, or name another folder with --output.",
+        )
+
+
+def _replace(output: Path, files: dict[str, bytes]) -> None:
+    """Put ``files`` where an older package may be: none of its files stays, and nobody sees half of either."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as scratch:
+        new, old = Path(scratch, "new"), Path(scratch, "old")
+        for path, content in files.items():
+            (new / path).parent.mkdir(parents=True, exist_ok=True)
+            (new / path).write_bytes(content)
+        if output.exists():
+            output.rename(old)
+        new.rename(output)

@@ -1,0 +1,34 @@
+#!/bin/bash
+# Exports the deployment's environment, a JSON object in an SSM parameter, to every component of Airflow.
+# MWAA sources this file with `exit` as an alias for a clean end. `builtin exit` is none: MWAA then gives up the deployment,
+# and goes back to the one before, instead of running DAGs that know no bucket.
+telemetry_exports=$(
+  python3 - "@PARAMETER@" <<'PYTHON'
+import json
+import re
+import shlex
+import sys
+
+import boto3
+from botocore.config import Config
+
+name = sys.argv[1]
+limits = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "max_attempts": 5})
+try:
+    value = boto3.client("ssm", config=limits).get_parameter(Name=name)["Parameter"]["Value"]
+except Exception as error:
+    sys.exit(f"startup.sh: the SSM parameter {name} cannot be read. Terraform makes it, and lets MWAA's role read it. {error}")
+try:
+    environment = dict(json.loads(value))
+    lines = [f"export {key}={shlex.quote(text)}" for key, text in environment.items()]
+    wrong = [key for key in environment if not re.fullmatch("[A-Z][A-Z0-9_]*", key)]
+except (TypeError, ValueError) as error:
+    sys.exit(f"startup.sh: the SSM parameter {name} is not a JSON object of strings. {error}")
+if wrong:
+    sys.exit(f"startup.sh: the SSM parameter {name} holds {wrong[0]!r}, which is no name of a variable.")
+print(f"startup.sh: {', '.join(environment)} from the SSM parameter {name}.", file=sys.stderr)
+print("\n".join(lines))
+PYTHON
+) || builtin exit 1
+eval "$telemetry_exports"
+unset telemetry_exports
