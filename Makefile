@@ -35,10 +35,10 @@ down: ## stop everything that `make demo` or `telemetry up` started
 	@if [ -x $(TELEMETRY) ]; then $(TELEMETRY) down; else echo "Nothing was set up, so nothing runs."; fi
 
 test: setup lint ## unit tests, integration tests on the real stack, one end-to-end run
-	$(VENV)/bin/pytest -n 2 --dist loadgroup
+	$(VENV)/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 faults: setup ## every case of the fault suite, with its matrix (FAULTS="--matrix docs/reliability-matrix.md")
-	$(VENV)/bin/pytest tests/faults -n 2 --dist loadgroup --all-faults --faults-examples 12 $(FAULTS)
+	$(VENV)/bin/pytest tests/faults -n 2 --dist loadgroup --no-loadscope-reorder --all-faults --faults-examples 12 $(FAULTS)
 
 breaks: setup ## break each promise on purpose: the fault suite must fail (BREAKS="--matrix FILE")
 	PYTHONPATH=tests:include $(VENV)/bin/python -m faults.breaks $(BREAKS)

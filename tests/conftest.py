@@ -21,6 +21,8 @@ from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.migrate import migrate
 
 SECRET = "telemetry/warehouse"
+TESTS = Path(__file__).parent
+LONGEST_FIRST = ["stack", "faults", "integration", "terraform", "integration/emulator"]
 
 # No test is about its own duration.
 settings.register_profile("untimed", deadline=None)
@@ -29,10 +31,20 @@ settings.load_profile("untimed")
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes at the most: one has the stack, the other all that needs none. So each service starts once."""
+    """What shares services stays in one process: all that needs the stack, and else the tests of a folder.
+
+    The longest come first (`--no-loadscope-reorder` keeps it so), lest one process end long after the other.
+    """
     for item in items:
-        needs_stack = "stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stack" if needs_stack else "rest"))
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    place = {group: number for number, group in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(_group(item), len(place)))
+
+
+def _group(item: pytest.Item) -> str:
+    if "stack" in getattr(item, "fixturenames", ()):
+        return "stack"
+    return item.path.parent.relative_to(TESTS).as_posix()
 
 
 @pytest.fixture(scope="session")

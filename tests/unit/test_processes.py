@@ -19,6 +19,13 @@ from telemetry.local.state import State
 from telemetry.waiting import wait_until
 
 SLEEP = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"]
+# Python leaves SIGINT ignored where it was ignored already: in a script's background, say.
+INTERRUPTIBLE = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "print('ready', flush=True); time.sleep(60)",
+]
 STUBBORN = [
     sys.executable,
     "-c",
@@ -150,6 +157,6 @@ def test_a_command_that_is_missing_is_told(daemon: Daemon, tmp_path: Path) -> No
 
 def test_the_stop_signal_is_the_daemons_own(state: State, tmp_path: Path) -> None:
     daemon = Daemon(state, "interrupted", stop_signal=signal.SIGINT)
-    start(daemon, SLEEP, tmp_path)
+    start(daemon, INTERRUPTIBLE, tmp_path)
     daemon.stop()
     assert "KeyboardInterrupt" in daemon.tail()
