@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test faults breaks soak lint format lock
+.PHONY: help setup demo down test faults breaks soak package deploy lint format lock
 
 VENV := .venv
 EMULATOR_VENV := .venv-emulator
@@ -45,6 +45,14 @@ breaks: setup ## break each promise on purpose: the fault suite must fail (BREAK
 
 soak: setup ## publish 200 messages a second and kill parts at random for 10 minutes (SOAK="--minutes 2 --seed 7")
 	PYTHONPATH=tests $(VENV)/bin/python -m faults.soak $(SOAK)
+
+package: setup ## what Terraform and MWAA take, in dist/ (PACKAGE="--airflow 3.2.1")
+	@$(TELEMETRY) package $(PACKAGE)
+
+deploy: setup ## bring a MWAA environment to this checkout, and wait: make deploy ENV=NAME
+	@test -n "$(ENV)" || { echo "Name the MWAA environment: make deploy ENV=NAME"; exit 2; }
+	@$(TELEMETRY) package $(PACKAGE)
+	@$(TELEMETRY) deploy "$(ENV)"
 
 lint: setup ## ruff, the formatter and mypy
 	$(VENV)/bin/ruff check .

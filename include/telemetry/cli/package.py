@@ -10,14 +10,15 @@ import typer
 
 from telemetry.cli.arguments import AsJson
 from telemetry.cli.output import notes, print_json
-from telemetry.packaging.mwaa import AIRFLOW, PROJECT
+from telemetry.packaging.mwaa import AIRFLOW
+from telemetry.paths import INCLUDE
 
-DIST = PROJECT / "dist"
+DIST = INCLUDE.parent / "dist"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (package,):
+    for command in (package, deploy):
         app.command()(command)
 
 
@@ -38,6 +39,20 @@ def package(
         print_json(index)
     else:
         print(output / INDEX)
+
+
+def deploy(
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="The MWAA environment's name.")],
+    dist: Annotated[Path, typer.Option("--from", help="The folder that `telemetry package` made.")] = DIST,
+) -> None:
+    """Bring a MWAA environment to the package, and wait until it took it.
+
+    Its folder of DAGs is made the package's: DAGs of others go.
+    """
+    from telemetry.packaging.deploy import deploy
+
+    deploy(environment, dist, _tell)
+    print(f"{environment} has what is in {dist}.")
 
 
 def _tell(line: str) -> None:

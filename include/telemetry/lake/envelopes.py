@@ -13,8 +13,6 @@ from binascii import a2b_base64, b2a_base64
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-import orjson
-
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 KEYS = {"message_id", "topic", "received_at", "payload"}
 """What ``topic_rule.sql`` of the settings selects (AWS IoT Core developer guide, "Working with binary payloads")."""
@@ -58,6 +56,8 @@ def as_line(body: str, message_id: str, received_at: int) -> bytes:
 
     ``message_id`` and ``received_at`` (milliseconds since 1970) are SQS's.
     """
+    import orjson  # not at the top: DAGs read KEYS with the settings, and MWAA's image has no orjson
+
     text = body.encode("utf-8", "surrogatepass")  # a lone surrogate becomes bytes that are not UTF-8
     try:
         enveloped = b"\n" not in text and envelope_of(orjson.loads(text)) is not None

@@ -9,7 +9,6 @@ from telemetry.errors import TelemetryError
 from telemetry.packaging.archive import archive, folder
 from telemetry.packaging.functions import core_files
 from telemetry.paths import INCLUDE, STATE_MACHINE
-from telemetry.settings import load_settings
 
 PROJECT = INCLUDE.parent
 DAGS = PROJECT / "dags"
@@ -45,12 +44,12 @@ def requirements(airflow: str) -> bytes:
     """The text of requirements.txt with the constraints of the Airflow version ``airflow``.
 
     Raises:
-        TelemetryError: that Airflow cannot show the plugins.
+        TelemetryError: that Airflow has no UI plugins.
     """
     version = re.fullmatch(r"(\d+)\.(\d+)\.\d+", airflow)
     if not version or (int(version[1]), int(version[2])) < (3, 1):
         raise TelemetryError(
-            f"Airflow {airflow!r} will not do: before 3.1 there are no UI plugins, which the pages of this project are.",
+            f"Airflow {airflow!r} will not do: UI plugins came with 3.1.",
             f"Take {AIRFLOW}, or 3.2.1.",
         )
     return REQUIREMENTS.read_text().replace(f"/constraints-{AIRFLOW}/", f"/constraints-{airflow}/").encode()
@@ -58,5 +57,7 @@ def requirements(airflow: str) -> bytes:
 
 def startup_script() -> bytes:
     """The text of the startup script, which reads this project's SSM parameter; the same for every deployment."""
+    from telemetry.settings import load_settings  # takes a while, and the command line wants the version above
+
     parameter = f"/{load_settings().names.prefix}/telemetry/environment"
     return STARTUP.read_text().replace("@PARAMETER@", parameter).encode()

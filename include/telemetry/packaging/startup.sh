@@ -17,17 +17,19 @@ limits = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard",
 try:
     value = boto3.client("ssm", config=limits).get_parameter(Name=name)["Parameter"]["Value"]
 except Exception as error:
-    sys.exit(f"startup.sh: the SSM parameter {name} cannot be read. Terraform makes it, and lets MWAA's role read it. {error}")
+    sys.exit(f"startup.sh: the SSM parameter {name}, which Terraform makes, cannot be read: {error}")
 try:
-    environment = dict(json.loads(value))
-    lines = [f"export {key}={shlex.quote(text)}" for key, text in environment.items()]
-    wrong = [key for key in environment if not re.fullmatch("[A-Z][A-Z0-9_]*", key)]
-except (TypeError, ValueError) as error:
-    sys.exit(f"startup.sh: the SSM parameter {name} is not a JSON object of strings. {error}")
-if wrong:
-    sys.exit(f"startup.sh: the SSM parameter {name} holds {wrong[0]!r}, which is no name of a variable.")
+    environment = json.loads(value)
+except ValueError:
+    environment = None
+if not isinstance(environment, dict) or not all(isinstance(text, str) for text in environment.values()):
+    sys.exit(f"startup.sh: the SSM parameter {name} is not a JSON object of strings.")
+for key in environment:
+    if not re.fullmatch("[A-Z][A-Z0-9_]*", key):
+        sys.exit(f"startup.sh: the SSM parameter {name} holds {key!r}, which is no name of a variable.")
 print(f"startup.sh: {', '.join(environment)} from the SSM parameter {name}.", file=sys.stderr)
-print("\n".join(lines))
+for key, text in environment.items():
+    print(f"export {key}={shlex.quote(text)}")
 PYTHON
 ) || builtin exit 1
 eval "$telemetry_exports"

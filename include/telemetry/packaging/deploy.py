@@ -1,0 +1,152 @@
+"""The package into a MWAA environment that exists: only what differs, and no end before the environment took it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from telemetry.aws import client
+from telemetry.errors import TelemetryError
+from telemetry.packaging.package import INDEX
+
+FIELDS = {"plugins": "PluginsS3", "requirements": "RequirementsS3", "startup": "StartupScriptS3"}
+"""What MWAA takes only by an update of the environment, and the stem of its fields in the API."""
+
+USABLE = {"AVAILABLE", "UPDATE_FAILED"}  # after a failed update MWAA goes back to what it was
+LOST = {"CREATE_FAILED", "UNAVAILABLE", "DELETING", "DELETED"}
+"""The statuses in which an environment stays (API reference, Environment); in all others it is on its way."""
+
+LONGEST_SECONDS = 2 * 3600.0
+DAGS = "airflow/dags/"
+
+Tell = Callable[[str], None]
+
+
+def deploy(name: str, dist: Path, tell: Tell, poll_seconds: float = 15.0) -> None:
+    """Bring the MWAA environment ``name`` to the package in ``dist``.
+
+    DAGs come last: they may need what plugins and requirements bring. Where the update fails they stay as they were.
+
+    Raises:
+        TelemetryError: there is no package or no such environment, they do not fit, or the environment refused.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    target = _Target(name, dist, _read(dist), tell, poll_seconds)
+    try:
+        environment = target.settled()
+        target.check(environment)
+        bucket = environment["SourceBucketArn"].rpartition(":")[2]
+        if changes := target.upload(environment, bucket):
+            target.update(environment, changes)
+        target.sync_dags(bucket, environment["DagS3Path"].strip("/"))
+    except (BotoCoreError, ClientError) as error:
+        raise TelemetryError(
+            f"AWS: {error}", "Check the profile and the region (AWS_PROFILE, AWS_REGION), and the environment's name."
+        ) from error
+
+
+def _read(dist: Path) -> dict[str, Any]:
+    """What the package says of MWAA's artefacts."""
+    try:
+        package: dict[str, Any] = json.loads((dist / INDEX).read_text())["airflow"]
+    except FileNotFoundError as error:
+        raise TelemetryError(f"There is no package in {dist}.", "`telemetry package` makes it.") from error
+    return package
+
+
+@dataclass(frozen=True)
+class _Target:
+    """An environment, and the package that it is to have."""
+
+    name: str
+    dist: Path
+    package: dict[str, Any]
+    tell: Tell
+    poll_seconds: float
+
+    def settled(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The environment when it is not on its way to another status. With ``since``, its last update so far, not
+        before there is another.
+
+        Raises:
+            TelemetryError: it is on its way for too long, or it is lost.
+        """
+        mwaa, started, told = client("mwaa"), time.monotonic(), ""
+        while True:
+            environment: dict[str, Any] = mwaa.get_environment(Name=self.name)["Environment"]
+            status, last = environment["Status"], environment.get("LastUpdate", {})
+            if status in LOST:
+                raise TelemetryError(
+                    f"{self.name} is {status}.", "MWAA's console says why; `terraform apply` makes it."
+                )
+            if status in USABLE and last.get("Status") != "PENDING" and last != since:
+                return environment
+            waited = time.monotonic() - started
+            if waited > LONGEST_SECONDS:
+                raise TelemetryError(
+                    f"{self.name} is still {status} after {waited // 60:.0f} min.", "See MWAA's console."
+                )
+            if told != (told := f"{self.name}: {status} for {waited // 60:.0f} min"):
+                self.tell(told)
+            time.sleep(self.poll_seconds)
+
+    def check(self, environment: dict[str, Any]) -> None:
+        """Raise a ``TelemetryError`` where the package is for another Airflow."""
+        theirs, ours = environment["AirflowVersion"], self.package["version"]
+        if theirs != ours:
+            raise TelemetryError(
+                f"{self.name} runs Airflow {theirs}, the package is for {ours}.",
+                f"`telemetry package --airflow {theirs}` makes one that fits.",
+            )
+
+    def upload(self, environment: dict[str, Any], bucket: str) -> dict[str, str]:
+        """Put what the environment does not use yet into its bucket, and return the fields to be updated."""
+        s3, changes = client("s3"), {}
+        for kind, field in FIELDS.items():
+            key = self.package[kind]
+            if environment.get(f"{field}Path") == key:
+                continue
+            put = s3.put_object(Bucket=bucket, Key=key, Body=(self.dist / key).read_bytes())
+            self.tell(f"{key}: uploaded")
+            changes[f"{field}Path"] = key
+            if "VersionId" in put:  # without it MWAA may look for the version that it knows, of another object
+                changes[f"{field}ObjectVersion"] = put["VersionId"]
+        return changes
+
+    def update(self, environment: dict[str, Any], changes: dict[str, str]) -> None:
+        """Have the environment take the changes.
+
+        Raises:
+            TelemetryError: it did not, with MWAA's reason.
+        """
+        client("mwaa").update_environment(Name=self.name, **changes)
+        self.tell(f"{self.name}: update asked for; MWAA takes 10 to 30 minutes")
+        updated = self.settled(since=environment.get("LastUpdate", {}))
+        last = updated.get("LastUpdate", {})
+        if updated["Status"] != "AVAILABLE" or last.get("Status") != "SUCCESS":
+            why = {"ErrorCode": "no code", "ErrorMessage": "no message"} | last.get("Error", {})
+            raise TelemetryError(
+                f"{self.name} did not take the update and is {updated['Status']} as it was. "
+                f"{why['ErrorCode']}: {why['ErrorMessage']}",
+                f"The log groups airflow-{self.name}-* have the startup script's and pip's words. No DAG was changed.",
+            )
+
+    def sync_dags(self, bucket: str, folder: str) -> None:
+        """Make ``folder`` of the bucket the package's DAGs, no more and no less. They are small: bytes are compared."""
+        s3 = client("s3")
+        wanted = {f"{folder}/{path.removeprefix(DAGS)}": self.dist / path for path in self.package["dags"]}
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/")
+        found = {entry["Key"] for page in pages for entry in page.get("Contents", ())}
+        for key, path in wanted.items():
+            content = path.read_bytes()
+            if key not in found or s3.get_object(Bucket=bucket, Key=key)["Body"].read() != content:
+                s3.put_object(Bucket=bucket, Key=key, Body=content)
+                self.tell(f"{key}: uploaded")
+        for key in sorted(found - wanted.keys() - {f"{folder}/"}):  # the console makes an object of a folder
+            s3.delete_object(Bucket=bucket, Key=key)
+            self.tell(f"{key}: deleted")
