@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test faults breaks soak package deploy lint format lock
+.PHONY: help setup demo notebook down test faults breaks soak package deploy lint format lock
 
 VENV := .venv
 EMULATOR_VENV := .venv-emulator
@@ -30,6 +30,12 @@ demo: export TELEMETRY_FIREHOSE_BUFFER_SECONDS := 5
 demo: setup ## run the whole lane on this machine; it stays up until `make down`
 	@$(TELEMETRY) up
 	@$(TELEMETRY) demo
+
+notebook: setup ## open the analysis of the lake in JupyterLab, a copy of it, on the stack that runs here
+	@environment=$$($(TELEMETRY) env) || { echo "With messages to look at: make demo"; exit 1; }; eval "$$environment"; \
+	folder="$${TELEMETRY_STATE:-$(CURDIR)/.telemetry}/notebooks"; copy="$$folder/telemetry_analysis.ipynb"; \
+	mkdir -p "$$folder" && { test -e "$$copy" || cp include/notebooks/telemetry_analysis.ipynb "$$copy"; } && \
+	exec $(VENV)/bin/jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$$folder" --allow-root "$$copy"
 
 down: ## stop everything that `make demo` or `telemetry up` started
 	@if [ -x $(TELEMETRY) ]; then $(TELEMETRY) down; else echo "Nothing was set up, so nothing runs."; fi

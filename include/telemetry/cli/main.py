@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from telemetry.cli import closing, demo, dlq, ledger, package, publish, quarantine, runs, stack, status
+from telemetry.cli import closing, cost, demo, dlq, ledger, package, publish, quarantine, runs, stack, status
 from telemetry.errors import TelemetryError
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (stack, status, publish, runs, ledger, closing, demo, package):
+for group in (stack, status, publish, runs, ledger, closing, demo, package, cost):
     group.register(app)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(dlq.app, name="dlq")

@@ -1,0 +1,237 @@
+"""A month's bill, line by line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from telemetry.contracts.load import load_streams
+from telemetry.cost.fleet import SQS_STEP_BYTES, STEP_BYTES, Fleet, Traffic, steps, traffic
+from telemetry.cost.rates import Rates, load_rates
+from telemetry.cost.usage import Composition, CompositionName, Usage, load_usage
+from telemetry.lake.partitions import Lane
+from telemetry.paths import STATE_MACHINE
+from telemetry.settings import Settings, load_settings
+
+GB = 2**30
+DAYS_A_MONTH = 365 / 12
+QUEUE_MINUTES = 5
+"""Of the queue DAG's schedule."""
+AROUND, WITHIN = 4, 2
+"""State transitions: of an execution, and of each batch of its map (include/state_machines)."""
+CALLS_A_ROUND, IDLE_ROUNDS, BATCH = 10, 2, 10
+"""Of a drain: calls side by side, rounds that bring nothing, messages in a call (telemetry/etl/drain.py)."""
+FUNCTION_ALARMS, EXECUTION_ALARMS, DELIVERY_ALARMS, DATABASE_ALARMS = 2, 3, 3, 2
+"""Terraform's own: of a function, of the state machine, of a stream's delivery and rule, of the database."""
+
+
+class Line(NamedTuple):
+    """One line of the bill: so many units of a rate."""
+
+    service: str
+    item: str
+    quantity: float
+    unit: str
+    usd: float
+
+
+class Loads(NamedTuple):
+    """A month's executions of the ETL, and the objects that they carry."""
+
+    number: float
+    objects: float
+    batches: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a fleet's month costs in a composition."""
+
+    fleet: Fleet
+    composition: CompositionName
+    lines: tuple[Line, ...]
+
+    @property
+    def total(self) -> float:
+        return sum(line.usd for line in self.lines)
+
+    def of(self, service: str) -> float:
+        """US dollars of one service."""
+        return sum(line.usd for line in self.lines if line.service == service)
+
+    def services(self) -> dict[str, float]:
+        """US dollars by service, those that cost anything."""
+        names = dict.fromkeys(line.service for line in self.lines if line.usd)
+        return {name: self.of(name) for name in names}
+
+
+class Estimator:
+    """Estimates with one set of rates, assumptions and settings, of a deployment where one stream has all messages."""
+
+    def __init__(self, composition: CompositionName) -> None:
+        self.rates: Rates = load_rates()
+        self.usage: Usage = load_usage()
+        self._settings: Settings = load_settings(environment={})
+        self._streams = len(load_streams())
+        self._name = composition
+        self._built: Composition = self.usage.compositions[composition]
+        machine = json.loads(STATE_MACHINE.read_text())
+        self._batch_objects: int = machine["States"]["LoadObjects"]["ItemBatcher"]["MaxItemsPerBatch"]
+
+    def estimate(self, fleet: Fleet) -> Estimate:
+        """The month's lines, by service."""
+        month = traffic(fleet, self.usage.month_hours, self.usage.topic)
+        loads = self._loads(month)
+        parts = (
+            self._iot_core(month),
+            self._firehose(month),
+            self._s3(month, loads),
+            self._sqs(month),
+            self._functions(month, loads),
+            self._database(month),
+            self._airflow(),
+            self._network(month),
+            self._observation(loads),
+            self._keys(loads),
+            self._notebook(),
+        )
+        return Estimate(fleet, self._name, tuple(line for part in parts for line in part))
+
+    def _line(self, service: str, item: str, rate: str, quantity: float, times: float = 1) -> Line:
+        """``times``: how often the rate is paid, for two zones twice."""
+        found = self.rates.rates[rate]
+        return Line(service, item, quantity, found.unit, found.cost(quantity) * times)
+
+    # With the messages
+
+    def _iot_core(self, month: Traffic) -> Iterator[Line]:
+        minutes = month.devices * self.usage.month_hours * 60 * self.usage.connected
+        messages, records = month.messages * month.message_steps, month.messages * month.record_steps
+        yield self._line("IoT Core", "connections", "iot_connection", minutes)
+        yield self._line("IoT Core", "messages", "iot_message", messages)
+        yield self._line("IoT Core", "topic rule", "iot_rule", messages)
+        yield self._line("IoT Core", "actions, to Firehose and to SQS", "iot_action", 2 * records)
+
+    def _firehose(self, month: Traffic) -> Iterator[Line]:
+        yield self._line("Firehose", "records, in steps of 5 KB", "firehose_ingest", billed_gb(month))
+
+    def _s3(self, month: Traffic, loads: Loads) -> Iterator[Line]:
+        raw = len(Lane) * month.messages * month.record_bytes * self.usage.gzip_ratio
+        processed = len(Lane) * month.readings * self.usage.parquet_reading_bytes
+        lists = loads.number * (self._settings.schedules.look_back_hours + 2)
+        stored = (raw + processed) / GB * self.usage.stored_months
+        yield self._line("S3", "storage", "s3_storage", stored)
+        yield self._line("S3", "writes and lists", "s3_write", 2 * loads.objects + loads.number + lists)
+        yield self._line("S3", "reads", "s3_read", 2 * loads.objects + 2 * loads.number)
+
+    def _sqs(self, month: Traffic) -> Iterator[Line]:
+        sent = month.messages * steps(month.record_bytes, SQS_STEP_BYTES)
+        received = month.messages / BATCH * steps(BATCH * month.record_bytes, SQS_STEP_BYTES)
+        idle = self._drains(month) * CALLS_A_ROUND * IDLE_ROUNDS
+        looks = self._ticks * self._streams
+        yield self._line("SQS", "sent by the topic rule", "sqs_request", sent)
+        yield self._line("SQS", "received and deleted", "sqs_request", received + month.messages / BATCH + idle + looks)
+
+    def _functions(self, month: Traffic, loads: Loads) -> Iterator[Line]:
+        sizes, pace = self._settings.functions, self.usage.functions
+        rows = len(Lane) * month.readings
+        days = DAYS_A_MONTH * self._streams
+        work = loads.batches * pace.start + loads.objects * pace.object
+        seconds = {
+            sizes.data_extraction: loads.number * pace.start + month.messages / pace.drained_messages_per_second,
+            sizes.data_transformation: work + rows / pace.transformed_rows_per_second,
+            sizes.data_loading: work + rows / pace.loaded_rows_per_second,
+            sizes.load_recording: loads.number * pace.start,
+            sizes.data_quality: days * pace.daily_check,
+        }
+        gb_seconds = sum(time * function.memory_megabytes / 1024 for function, time in seconds.items())
+        yield self._line("Lambda", "calls", "lambda_request", self._calls(loads))
+        yield self._line("Lambda", "duration", "lambda_duration", gb_seconds)
+        transitions = AROUND * loads.number + WITHIN * loads.batches
+        yield self._line("Step Functions", "transitions", "step_functions_transition", transitions)
+
+    # Whether messages come or not
+
+    def _database(self, month: Traffic) -> Iterator[Line]:
+        database, stored = self._built.database, month.readings * self.usage.stored_months
+        storage = max(database.storage_gb, stored * self.usage.database_reading_bytes / GB)
+        zones = 2 if database.multi_az else 1
+        instance = f"rds_{database.instance_class}"
+        yield self._line("RDS", database.instance_class, instance, self.usage.month_hours, zones)
+        yield self._line("RDS", "storage", "rds_storage", storage, zones)
+
+    def _airflow(self) -> Iterator[Line]:
+        if self._built.airflow:
+            hours, rate = self.usage.month_hours, f"mwaa_{self._built.airflow}"
+            yield self._line("MWAA", self._built.airflow, rate, hours)
+            yield self._line("MWAA", "metadata", "mwaa_storage", self.usage.airflow_metadata_gb)
+
+    def _network(self, month: Traffic) -> Iterator[Line]:
+        hours, places = self.usage.month_hours, self.usage.interface_endpoints * self._built.endpoint_zones
+        yield self._line("VPC", "interface endpoints", "interface_endpoint", hours * places)
+        drained = month.messages * month.record_bytes / GB
+        yield self._line("VPC", "through endpoints", "interface_endpoint_data", drained)
+        if self._built.airflow:
+            yield self._line("VPC", "NAT gateway", "nat_gateway", hours)
+            yield self._line("VPC", "NAT gateway's address", "public_address", hours)
+            yield self._line("VPC", "through the NAT gateway", "nat_data", self.usage.nat_gb)
+
+    def _observation(self, loads: Loads) -> Iterator[Line]:
+        each = [len(Lane) if alarm.each == "lane" else 1 for alarm in self._settings.alarms.values()]
+        functions = len(type(self._settings.functions).model_fields)
+        alarms = self._streams * (sum(each) + DELIVERY_ALARMS)
+        alarms += functions * FUNCTION_ALARMS + EXECUTION_ALARMS + DATABASE_ALARMS
+        logs = self._calls(loads) * self.usage.log_line_bytes / GB + self.usage.other_logs_gb
+        yield self._line("CloudWatch", "alarms", "cloudwatch_alarm", alarms)
+        yield self._line("CloudWatch", "metrics of closed days", "cloudwatch_metric", self._streams * (len(Lane) + 1))
+        yield self._line("CloudWatch", "dashboard", "cloudwatch_dashboard", 1)
+        yield self._line("CloudWatch", "logs", "cloudwatch_logs", logs)
+        yield self._line("CloudWatch", "stored logs", "cloudwatch_log_storage", logs * self.usage.stored_months)
+
+    def _keys(self, loads: Loads) -> Iterator[Line]:
+        calls = self._calls(loads)
+        yield self._line("KMS", "key", "kms_key", 1)
+        yield self._line("KMS", "requests", "kms_request", calls + 2 * loads.objects)
+        yield self._line("Secrets Manager", "the database's secret", "secret", 1)
+        yield self._line("Secrets Manager", "requests", "secret_request", calls)
+
+    def _notebook(self) -> Iterator[Line]:
+        if self._built.notebook:
+            hours, rate = self.usage.month_hours, f"sagemaker_{self._built.notebook}"
+            yield self._line("SageMaker", self._built.notebook, rate, hours)
+            yield self._line("SageMaker", "storage", "sagemaker_storage", self.usage.notebook_gb)
+
+    # How often the ETL runs
+
+    @property
+    def _ticks(self) -> float:
+        return self.usage.month_hours * 60 / QUEUE_MINUTES
+
+    def _drains(self, month: Traffic) -> float:
+        return min(month.messages, self._ticks)
+
+    def _loads(self, month: Traffic) -> Loads:
+        """An hour and a day are loaded once, the queue at every tick that finds messages in it."""
+        hours, drains = min(month.messages, self.usage.month_hours), self._drains(month)
+        firehose, extract = self._settings.firehose, self._settings.extract
+        by_time = self.usage.month_hours * 3600 / max(firehose.buffer_seconds, 1)
+        by_size = month.messages * month.record_bytes / (firehose.buffer_megabytes * 2**20)
+        lake = min(month.messages, max(by_time, by_size))
+        queue = max(drains, month.messages / extract.queue_object_messages)
+        batches = max(hours, lake / self._batch_objects) + max(drains, queue / self._batch_objects)
+        return Loads(hours + DAYS_A_MONTH + drains, lake + queue, batches)
+
+    def _calls(self, loads: Loads) -> float:
+        return 2 * loads.number + 2 * loads.batches + DAYS_A_MONTH * self._streams
+
+
+def billed_gb(month: Traffic) -> float:
+    """What Firehose bills: every record in steps of 5 KB."""
+    return month.messages * month.record_steps * STEP_BYTES / GB
+
+
+def sent_gb(month: Traffic) -> float:
+    """What Firehose is sent."""
+    return month.messages * month.record_bytes / GB

@@ -1,0 +1,76 @@
+"""What the estimate takes for granted: ``include/cost/usage.yaml``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from telemetry.documents import load_document
+from telemetry.paths import INCLUDE
+
+USAGE = INCLUDE / "cost" / "usage.yaml"
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+CompositionName = Literal["minimal", "production"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(_Part):
+    """An RDS instance."""
+
+    instance_class: str = Field(alias="class")
+    multi_az: bool
+    storage_gb: Positive
+
+
+class Composition(_Part):
+    """What stands whether messages come or not; ``None`` is what is not built."""
+
+    endpoint_zones: Annotated[int, Field(ge=0)]
+    database: Database
+    airflow: str | None
+    notebook: str | None
+
+
+class LambdaUsage(_Part):
+    """How long functions run: seconds, and so many a second."""
+
+    start: Positive
+    object: Positive
+    drained_messages_per_second: Positive
+    transformed_rows_per_second: Positive
+    loaded_rows_per_second: Positive
+    daily_check: Positive
+
+
+class Usage(_Part):
+    """The whole file."""
+
+    month_hours: Positive
+    topic: str
+    stored_months: Positive
+    connected: Annotated[float, Field(ge=0, le=1)]
+    gzip_ratio: Annotated[float, Field(gt=0, le=1)]
+    parquet_reading_bytes: Positive
+    database_reading_bytes: Positive
+    functions: LambdaUsage = Field(alias="lambda")
+    log_line_bytes: Positive
+    other_logs_gb: NotNegative
+    airflow_metadata_gb: NotNegative
+    nat_gb: NotNegative
+    notebook_gb: NotNegative
+    interface_endpoints: Annotated[int, Field(ge=0)]
+    compositions: dict[CompositionName, Composition]
+
+
+def load_usage() -> Usage:
+    """Read the assumptions.
+
+    Raises:
+        TelemetryError: the file is faulty.
+    """
+    return load_document(USAGE, Usage)
