@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from telemetry.documents import load_document
 from telemetry.errors import TelemetryError
+from telemetry.lake import partitions
 from telemetry.lake.envelopes import KEYS
 from telemetry.lake.partitions import FIREHOSE_HOUR, RAW, RAW_ERRORS, RULE_ERRORS
 from telemetry.paths import SETTINGS
@@ -66,6 +67,25 @@ class Names(_Part):
 
     def _filled(self, template: str, stream: str = "") -> str:
         return template.format(prefix=self.prefix, stream=stream.replace("_", "-"))
+
+
+class Folders(_Part):
+    """Where the lake's objects lie: Terraform is told of what the code reads and writes, and cannot move it."""
+
+    raw: str
+    queue: str
+    processed: str
+    quarantine: str
+    manifests: str
+    raw_errors: str
+    rule_errors: str
+
+    @model_validator(mode="after")
+    def _are_those_of_the_code(self) -> Self:
+        for name, folder in self:
+            if folder != getattr(partitions, name.upper()):
+                raise ValueError(f"{name}: the code has {getattr(partitions, name.upper())!r}")
+        return self
 
 
 class TopicRule(_Part):
@@ -244,6 +264,7 @@ class Settings(_Part):
     """The whole file."""
 
     names: Names
+    folders: Folders
     topic_rule: TopicRule
     firehose: Firehose
     queue: Queue

@@ -28,6 +28,7 @@ def changed(folder: Path, old: str, new: str) -> Path:
     ("old", "new", "fault"),
     [
         ('  queue: "{prefix}-{stream}', '  queue: "{prefix}', "names.queue: String should match pattern"),
+        ("  quarantine: quarantine-data", "  quarantine: rejects", "quarantine: the code has 'quarantine-data'"),
         ("newuuid() AS message_id, ", "", "topic_rule.sql: Value error, it selects no message_id"),
         ("FROM '{topic}'", "FROM 'devices/+'", "topic_rule.sql: Value error, it does not end with FROM '{topic}'"),
         (

@@ -1,0 +1,214 @@
+# One deployment: the lanes' modules, wired.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_availability_zones" "available" {
+  #checkov:skip=CKV_AWS_394:whoever needs them pinned names them in the variable zones
+  count = local.create_network && var.zones == null ? 1 : 0
+
+  state = "available"
+
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+module "contracts" {
+  source = "./modules/contracts"
+
+  folder = "${var.include_folder}/streams"
+}
+
+module "encryption" {
+  source = "./modules/encryption"
+
+  prefix  = local.prefix
+  account = local.account
+  region  = var.region
+}
+
+module "network" {
+  source = "./modules/network"
+  count  = local.create_network ? 1 : 0
+
+  prefix                  = local.prefix
+  account                 = local.account
+  region                  = var.region
+  cidr                    = var.network_cidr
+  zones                   = var.zones != null ? var.zones : slice(sort(data.aws_availability_zones.available[0].names), 0, local.composition.zones)
+  nat_gateway             = local.create_airflow
+  endpoints_in_every_zone = local.composition.endpoints_in_every_zone
+  operator_cidrs          = var.operator_cidrs
+  key_arn                 = module.encryption.key_arn
+  log_retention_days      = var.log_retention_days
+}
+
+module "lake" {
+  source = "./modules/lake"
+
+  prefix             = local.prefix
+  account            = local.account
+  region             = var.region
+  key_arn            = module.encryption.key_arn
+  folders            = local.settings.folders
+  streams            = { for stream, contract in module.contracts.streams : stream => contract.fields }
+  envelope           = local.envelope
+  transition_days    = var.transition_days
+  log_retention_days = var.log_retention_days
+  force_destroy      = !local.keep_data
+}
+
+module "ingest" {
+  source = "./modules/ingest"
+
+  prefix             = local.prefix
+  account            = local.account
+  region             = var.region
+  key_arn            = module.encryption.key_arn
+  raw_bucket         = module.lake.raw_bucket
+  folders            = local.settings.folders
+  streams            = local.streams
+  topic_rule         = local.settings.topic_rule
+  firehose           = local.settings.firehose
+  queue              = local.settings.queue
+  things             = var.things
+  gateways           = var.gateways
+  log_retention_days = var.log_retention_days
+}
+
+module "etl" {
+  source = "./modules/etl"
+
+  prefix                 = local.prefix
+  account                = local.account
+  region                 = var.region
+  key_arn                = module.encryption.key_arn
+  functions              = local.settings.functions
+  layer_name             = local.names.layer
+  artefacts              = local.artefacts
+  artefacts_folder       = var.artefacts_folder
+  artefact_bucket        = module.lake.artefact_bucket
+  environment            = local.function_environment
+  network                = local.network
+  reserved_concurrency   = var.reserved_concurrency
+  raw_bucket             = module.lake.raw_bucket
+  processed_bucket       = module.lake.processed_bucket
+  folders                = local.settings.folders
+  queue_arns             = values(module.ingest.queue_arns)
+  dead_letter_queue_arns = values(module.ingest.dead_letter_queue_arns)
+  simulator_topic        = local.streams[local.settings.simulator.stream].topic
+  metric_namespace       = local.settings.alarms.unaccounted_messages.namespace
+  database_secret_arn    = local.database_secret_arn
+  alarm_topic_arn        = module.observability.alarm_topic_arn
+  log_retention_days     = var.log_retention_days
+  state_machine = {
+    name            = local.names.state_machine
+    definition_file = "${var.include_folder}/state_machines/telemetry_etl.asl.json"
+  }
+}
+
+module "simulator" {
+  source = "./modules/simulator"
+
+  schedule_name = local.named.schedule
+  schedule      = local.settings.simulator.schedule
+  enabled       = coalesce(var.simulator_enabled, local.settings.simulator.enabled)
+  function_name = module.etl.function_names.device_simulator
+  function_arn  = module.etl.function_arns.device_simulator
+}
+
+module "warehouse" {
+  source = "./modules/warehouse"
+  count  = local.create_warehouse ? 1 : 0
+
+  prefix                    = local.prefix
+  account                   = local.account
+  region                    = var.region
+  vpc_id                    = local.network.vpc_id
+  subnet_ids                = local.network.subnet_ids
+  client_security_group_ids = [local.network.security_group_id]
+  key_arn                   = module.encryption.key_arn
+  instance_class            = local.composition.warehouse.instance_class
+  multi_az                  = local.composition.warehouse.multi_az
+  allocated_storage_gib     = local.composition.warehouse.allocated_storage_gib
+  max_allocated_storage_gib = local.composition.warehouse.max_allocated_storage_gib
+  backup_retention_days     = local.composition.warehouse.backup_retention_days
+  deletion_protection       = local.keep_data
+  final_snapshot            = local.composition.keep_data # also where the protection is lifted
+  operator_cidrs            = var.operator_cidrs
+  log_retention_days        = var.log_retention_days
+}
+
+# MWAA's startup script reads it, so that the script is the same for every deployment.
+resource "aws_ssm_parameter" "environment" {
+  #checkov:skip=CKV2_AWS_34:names only, and no secret: the database's is in Secrets Manager
+  #checkov:skip=CKV_AWS_337:names only, and no secret is in it
+  name        = "/${local.prefix}/telemetry/environment"
+  description = "Environment variables of the telemetry deployment, as JSON"
+  type        = "String"
+  value       = jsonencode(local.deployment_environment)
+}
+
+module "orchestration" {
+  source = "./modules/orchestration"
+  count  = local.create_airflow ? 1 : 0
+
+  prefix                    = local.prefix
+  account                   = local.account
+  region                    = var.region
+  airflow_version           = var.airflow_version
+  artefacts                 = local.artefacts.airflow
+  artefacts_folder          = var.artefacts_folder
+  environment_class         = var.airflow_environment_class
+  webserver_access_mode     = var.airflow_access
+  subnet_ids                = local.network.subnet_ids
+  security_group_ids        = [local.network.security_group_id]
+  key_arn                   = module.encryption.key_arn
+  log_retention_days        = var.log_retention_days
+  state_machine_arn         = module.etl.state_machine_arn
+  quality_function_arn      = module.etl.function_arns.data_quality
+  raw_bucket_arn            = module.lake.raw_bucket.arn
+  queue_arns                = values(module.ingest.queue_arns)
+  database_secret_arn       = local.database_secret_arn
+  environment_parameter_arn = aws_ssm_parameter.environment.arn
+}
+
+module "analysis" {
+  source = "./modules/analysis"
+
+  prefix              = local.prefix
+  account             = local.account
+  region              = var.region
+  create_notebook     = local.create_notebook
+  notebook_file       = "${var.include_folder}/notebooks/telemetry_analysis.ipynb"
+  subnet_id           = local.create_notebook ? local.network.subnet_ids[0] : null
+  security_group_ids  = local.create_notebook ? [local.network.security_group_id] : []
+  key_arn             = module.encryption.key_arn
+  raw_bucket          = module.lake.raw_bucket
+  processed_bucket    = module.lake.processed_bucket
+  artefact_bucket     = module.lake.artefact_bucket
+  athena_workgroup    = module.lake.athena_workgroup
+  quicksight_user_arn = var.quicksight_user_arn
+}
+
+module "observability" {
+  source = "./modules/observability"
+
+  prefix             = local.prefix
+  account            = local.account
+  region             = var.region
+  key_arn            = module.encryption.key_arn
+  alarm_topic        = local.named.alarm_topic
+  alarm_emails       = var.alarm_emails
+  alarms             = local.settings.alarms
+  streams            = local.streams
+  functions          = module.etl.function_names
+  state_machine_arn  = module.etl.state_machine_arn
+  runbooks_url       = var.runbooks_url
+  monthly_budget_usd = var.monthly_budget_usd
+  warehouse = local.create_warehouse ? {
+    instance_id           = module.warehouse[0].instance_id
+    allocated_storage_gib = local.composition.warehouse.allocated_storage_gib
+  } : null
+}

@@ -1,0 +1,91 @@
+variable "prefix" {
+  description = "Begins the names of what is made here."
+  type        = string
+}
+
+variable "account" {
+  description = "Id of the AWS account."
+  type        = string
+}
+
+variable "region" {
+  description = "Name of the AWS region."
+  type        = string
+}
+
+variable "create_notebook" {
+  description = "Whether there is a notebook instance."
+  type        = bool
+  default     = true
+}
+
+variable "notebook_file" {
+  description = "Path of the notebook that the instance comes with."
+  type        = string
+}
+
+variable "subnet_id" {
+  description = "Id of a private subnet. Null where there is no notebook."
+  type        = string
+  default     = null
+}
+
+variable "security_group_ids" {
+  description = "Ids of the notebook's security groups."
+  type        = list(string)
+  default     = []
+}
+
+variable "instance_type" {
+  description = "SageMaker's instance type of the notebook."
+  type        = string
+  default     = "ml.t3.medium"
+}
+
+variable "platform_identifier" {
+  description = "SageMaker's platform of the notebook. Provider 5.x knows those up to notebook-al2-v3; from 6.16 on, choose notebook-al2023-v1."
+  type        = string
+  default     = "notebook-al2-v3"
+}
+
+variable "volume_gib" {
+  description = "Size of the notebook's disk, in GiB."
+  type        = number
+  default     = 20
+}
+
+variable "key_arn" {
+  description = "ARN of the KMS key that encrypts the lake and the notebook's disk."
+  type        = string
+}
+
+variable "raw_bucket" {
+  description = "The raw bucket."
+  type        = object({ name = string, arn = string })
+}
+
+variable "processed_bucket" {
+  description = "The processed bucket."
+  type        = object({ name = string, arn = string })
+}
+
+variable "artefact_bucket" {
+  description = "The bucket from which the instance takes its notebook."
+  type        = object({ name = string, arn = string })
+}
+
+variable "athena_workgroup" {
+  description = "Name of the Athena workgroup that QuickSight queries in."
+  type        = string
+}
+
+variable "quicksight_user_arn" {
+  description = "ARN of the QuickSight user who owns the Athena data source. Null: there is none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.quicksight_user_arn == null || can(regex("^arn:aws:quicksight:[a-z0-9-]+:[0-9]{12}:user/.+", var.quicksight_user_arn))
+    error_message = "quicksight_user_arn: write a user's ARN, as `aws quicksight list-users` shows it, or null."
+  }
+}

@@ -1,0 +1,19 @@
+output "function_names" {
+  description = "Names of the functions, by their keys in the settings."
+  value       = { for key, function in aws_lambda_function.this : key => function.function_name }
+}
+
+output "function_arns" {
+  description = "ARNs of the functions, by their keys in the settings."
+  value       = { for key, function in aws_lambda_function.this : key => function.arn }
+}
+
+output "function_role_arns" {
+  description = "ARNs of the functions' roles, by their keys in the settings."
+  value       = { for key, role in aws_iam_role.function : key => role.arn }
+}
+
+output "state_machine_arn" {
+  description = "ARN of the state machine."
+  value       = aws_sfn_state_machine.this.arn
+}

@@ -1,0 +1,83 @@
+# Who may publish: devices for themselves, gateways for many. Private keys stay where the signing requests were made.
+
+data "aws_partition" "current" {}
+
+locals {
+  iot     = "arn:${data.aws_partition.current.partition}:iot:${var.region}:${var.account}"
+  devices = merge(var.things, var.gateways)
+
+  thing_name = "$${iot:Connection.Thing.ThingName}"
+  topics     = [for stream in values(var.streams) : stream.topic]
+}
+
+resource "aws_iot_thing" "this" {
+  for_each = local.devices
+
+  name = each.key
+}
+
+resource "aws_iot_certificate" "this" {
+  for_each = local.devices
+
+  csr    = each.value.csr
+  active = true
+}
+
+resource "aws_iot_thing_principal_attachment" "this" {
+  for_each = local.devices
+
+  thing     = aws_iot_thing.this[each.key].name
+  principal = aws_iot_certificate.this[each.key].arn
+}
+
+resource "aws_iot_policy_attachment" "this" {
+  for_each = local.devices
+
+  policy = contains(keys(var.gateways), each.key) ? aws_iot_policy.gateway.name : aws_iot_policy.device.name
+  target = aws_iot_certificate.this[each.key].arn
+}
+
+# A device's client id is its thing name, and so is the device's part of its topics.
+resource "aws_iot_policy" "device" {
+  name = "${var.prefix}-device"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Action    = "iot:Connect"
+        Resource  = "${local.iot}:client/${local.thing_name}"
+        Condition = { Bool = { "iot:Connection.Thing.IsAttached" = "true" } }
+      },
+      {
+        Effect   = "Allow"
+        Action   = "iot:Publish"
+        Resource = [for topic in local.topics : "${local.iot}:topic/${replace(topic, "+", local.thing_name)}"]
+      },
+    ]
+  })
+}
+
+# A gateway is whoever runs `telemetry simulate` or `telemetry replay`: one connection, with a client id of its own.
+resource "aws_iot_policy" "gateway" {
+  name = "${var.prefix}-gateway"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect   = "Allow"
+        Action   = "iot:Connect"
+        Resource = "${local.iot}:client/telemetry-*"
+      },
+      {
+        Effect   = "Allow"
+        Action   = "iot:Publish"
+        Resource = [for topic in local.topics : "${local.iot}:topic/${replace(topic, "+", "*")}"]
+      },
+    ]
+  })
+}
+
+data "aws_iot_endpoint" "this" {
+  endpoint_type = "iot:Data-ATS"
+}

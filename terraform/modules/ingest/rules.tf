@@ -1,0 +1,100 @@
+# A topic rule for each stream hands every message to both lanes, and what fails to the raw bucket.
+
+resource "aws_iot_topic_rule" "this" {
+  for_each = var.streams
+
+  name        = each.value.topic_rule
+  description = "Messages of the stream ${each.key} go down both lanes"
+  enabled     = true
+  sql         = replace(var.topic_rule.sql, "{topic}", each.value.topic)
+  sql_version = var.topic_rule.sql_version
+
+  firehose {
+    role_arn             = aws_iam_role.rules.arn
+    delivery_stream_name = aws_kinesis_firehose_delivery_stream.this[each.key].name
+    separator            = var.firehose.separator
+  }
+
+  sqs {
+    role_arn   = aws_iam_role.rules.arn
+    queue_url  = aws_sqs_queue.this[each.key].url
+    use_base64 = false
+  }
+
+  error_action {
+    s3 {
+      role_arn    = aws_iam_role.rules.arn
+      bucket_name = var.raw_bucket.name
+      key         = replace(var.topic_rule.error_key, "{stream}", each.key)
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.rules]
+}
+
+resource "aws_iam_role" "rules" {
+  name               = "${var.prefix}-topic-rules"
+  description        = "Topic rules hand messages to both lanes"
+  assume_role_policy = data.aws_iam_policy_document.rules_trust.json
+}
+
+resource "aws_iam_role_policy" "rules" {
+  name   = "topic-rules"
+  role   = aws_iam_role.rules.id
+  policy = data.aws_iam_policy_document.rules.json
+}
+
+data "aws_iam_policy_document" "rules_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["iot.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.account]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = [for stream in values(var.streams) : "${local.iot}:rule/${stream.topic_rule}"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "rules" {
+  statement {
+    sid       = "LakeLane"
+    actions   = ["firehose:PutRecord"]
+    resources = local.delivery_stream_arns
+  }
+
+  statement {
+    sid       = "QueueLane"
+    actions   = ["sqs:SendMessage"]
+    resources = [for queue in aws_sqs_queue.this : queue.arn]
+  }
+
+  statement {
+    sid       = "Errors"
+    actions   = ["s3:PutObject"]
+    resources = ["${var.raw_bucket.arn}/${var.folders.rule_errors}/*"]
+  }
+
+  statement {
+    sid       = "EncryptErrors"
+    actions   = ["kms:GenerateDataKey"]
+    resources = [var.key_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["s3.${var.region}.amazonaws.com"]
+    }
+  }
+}

@@ -1,0 +1,77 @@
+variable "prefix" {
+  description = "Begins the names of what is made here."
+  type        = string
+}
+
+variable "account" {
+  description = "Id of the AWS account."
+  type        = string
+}
+
+variable "region" {
+  description = "Name of the AWS region."
+  type        = string
+}
+
+variable "key_arn" {
+  description = "ARN of the KMS key that encrypts the raw bucket, Firehose's buffer and the logs."
+  type        = string
+}
+
+variable "raw_bucket" {
+  description = "The raw bucket."
+  type        = object({ name = string, arn = string })
+}
+
+variable "folders" {
+  description = "The folders of the raw bucket, as the functions name them."
+  type        = object({ raw = string, raw_errors = string, rule_errors = string })
+}
+
+variable "streams" {
+  description = "Every stream's topic filter, and the names of what is made for it."
+  type = map(object({
+    topic             = string
+    queue             = string
+    dead_letter_queue = string
+    delivery_stream   = string
+    topic_rule        = string
+  }))
+}
+
+variable "topic_rule" {
+  description = "`topic_rule` of the settings."
+  type        = object({ sql = string, sql_version = string, error_key = string })
+}
+
+variable "firehose" {
+  description = "`firehose` of the settings."
+  type = object({
+    prefix           = string
+    error_prefix     = string
+    separator        = string
+    buffer_seconds   = number
+    buffer_megabytes = number
+    compression      = string
+  })
+}
+
+variable "queue" {
+  description = "`queue` of the settings."
+  type        = object({ visibility_timeout_seconds = number, retention_seconds = number, max_receive_count = number })
+}
+
+variable "things" {
+  description = "Devices, by thing name: each with the certificate signing request that it made."
+  type        = map(object({ csr = string }))
+}
+
+variable "gateways" {
+  description = "Things that publish for many devices, likewise."
+  type        = map(object({ csr = string }))
+}
+
+variable "log_retention_days" {
+  description = "Days that CloudWatch keeps Firehose's logs."
+  type        = number
+}

@@ -1,0 +1,25 @@
+# Where people query the lake.
+
+resource "aws_athena_workgroup" "this" {
+  name          = "${var.prefix}-telemetry"
+  description   = "Queries of the telemetry lake"
+  force_destroy = true # of its history of queries
+
+  configuration {
+    enforce_workgroup_configuration    = true
+    publish_cloudwatch_metrics_enabled = true
+
+    engine_version {
+      selected_engine_version = "Athena engine version 3"
+    }
+
+    result_configuration {
+      output_location = "s3://${aws_s3_bucket.this["processed"].bucket}/${local.query_results}/"
+
+      encryption_configuration {
+        encryption_option = "SSE_KMS"
+        kms_key_arn       = var.key_arn
+      }
+    }
+  }
+}

@@ -1,0 +1,123 @@
+# What only AWS measures: functions, executions, Firehose, RDS.
+
+locals {
+  function_alarms = flatten([
+    for name in values(var.functions) : [
+      {
+        runbook     = "function_errors"
+        name        = "${var.prefix}-${name}-errors"
+        description = "${name} fails again and again. Its log says why."
+        namespace   = "AWS/Lambda"
+        metric      = "Errors"
+        dimensions  = { FunctionName = name }
+        statistic   = "Sum"
+        comparison  = "GreaterThanThreshold"
+        # Every call is retried; one that does not come through fails more often than this. A single failure is no news.
+        threshold      = 2
+        period_seconds = 300
+        periods        = 1
+        missing_data   = "notBreaching"
+      },
+      {
+        runbook        = "function_throttles"
+        name           = "${var.prefix}-${name}-throttles"
+        description    = "${name} is refused calls all the time: too many functions of this account run at once."
+        namespace      = "AWS/Lambda"
+        metric         = "Throttles"
+        dimensions     = { FunctionName = name }
+        statistic      = "Sum"
+        comparison     = "GreaterThanThreshold"
+        threshold      = 0
+        period_seconds = 300
+        periods        = 3 # a refused call is tried again for minutes
+        missing_data   = "notBreaching"
+      },
+    ]
+  ])
+
+  execution_alarms = [
+    for metric, alarm in {
+      ExecutionsFailed   = { runbook = "executions_failed", description = "A load failed. `telemetry loads` says which, and why." }
+      ExecutionsTimedOut = { runbook = "executions_timed_out", description = "A load ran for twelve hours and was given up. `telemetry loads` says which." }
+      ExecutionsAborted  = { runbook = "executions_aborted", description = "Somebody stopped a load's execution. `telemetry loads` says which." }
+      } : {
+      runbook        = alarm.runbook
+      name           = "${var.prefix}-${replace(alarm.runbook, "_", "-")}"
+      description    = alarm.description
+      namespace      = "AWS/States"
+      metric         = metric
+      dimensions     = { StateMachineArn = var.state_machine_arn }
+      statistic      = "Sum"
+      comparison     = "GreaterThanThreshold"
+      threshold      = 0
+      period_seconds = 300
+      periods        = 1
+      missing_data   = "notBreaching"
+    }
+  ]
+
+  delivery_alarms = flatten([
+    for stream, names in var.streams : [
+      {
+        runbook        = "delivery_freshness"
+        name           = "${var.prefix}-${stream}-delivery-freshness"
+        description    = "Firehose has held messages for a quarter of an hour without delivering them to the raw bucket."
+        namespace      = "AWS/Firehose"
+        metric         = "DeliveryToS3.DataFreshness"
+        dimensions     = { DeliveryStreamName = names.delivery_stream }
+        statistic      = "Maximum"
+        comparison     = "GreaterThanThreshold"
+        threshold      = 900 # seconds; the buffer holds a message for 60
+        period_seconds = 300
+        periods        = 1
+        missing_data   = "notBreaching"
+      },
+      {
+        runbook        = "delivery_success"
+        name           = "${var.prefix}-${stream}-delivery-success"
+        description    = "Firehose fails to write to the raw bucket. It tries again for a day; then the messages of this lane are lost."
+        namespace      = "AWS/Firehose"
+        metric         = "DeliveryToS3.Success"
+        dimensions     = { DeliveryStreamName = names.delivery_stream }
+        statistic      = "Average"
+        comparison     = "LessThanThreshold"
+        threshold      = 1
+        period_seconds = 300
+        periods        = 3
+        missing_data   = "notBreaching"
+      },
+    ]
+  ])
+
+  warehouse_alarms = var.warehouse == null ? [] : [
+    {
+      runbook     = "database_storage"
+      name        = "${var.prefix}-database-storage"
+      description = "The database has had less than a tenth of its storage free for half an hour, although RDS should have extended it."
+      namespace   = "AWS/RDS"
+      metric      = "FreeStorageSpace"
+      dimensions  = { DBInstanceIdentifier = var.warehouse.instance_id }
+      statistic   = "Minimum"
+      comparison  = "LessThanThreshold"
+      # Of what there was to begin with, in bytes: extended storage is not in the configuration.
+      threshold      = var.warehouse.allocated_storage_gib * pow(1024, 3) / 10
+      period_seconds = 300
+      periods        = 6
+      missing_data   = "notBreaching"
+    },
+    {
+      runbook        = "database_cpu"
+      name           = "${var.prefix}-database-cpu"
+      description    = "The database's processor has been busy for half an hour. A burstable instance class then costs extra."
+      namespace      = "AWS/RDS"
+      metric         = "CPUUtilization"
+      dimensions     = { DBInstanceIdentifier = var.warehouse.instance_id }
+      statistic      = "Average"
+      comparison     = "GreaterThanThreshold"
+      threshold      = 90 # percent
+      period_seconds = 300
+      periods        = 6
+      missing_data   = "notBreaching"
+    },
+  ]
+}

@@ -1,0 +1,9 @@
+output "alarm_topic_arn" {
+  description = "ARN of the SNS topic that alarms are told to."
+  value       = aws_sns_topic.alarms.arn
+}
+
+output "dashboard_name" {
+  description = "Name of the CloudWatch dashboard."
+  value       = aws_cloudwatch_dashboard.this.dashboard_name
+}

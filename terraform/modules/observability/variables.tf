@@ -1,0 +1,96 @@
+variable "prefix" {
+  description = "Begins the names of what is made here."
+  type        = string
+}
+
+variable "account" {
+  description = "Id of the AWS account."
+  type        = string
+}
+
+variable "region" {
+  description = "Name of the AWS region."
+  type        = string
+}
+
+variable "key_arn" {
+  description = "ARN of the KMS key that encrypts the alarm topic. CloudWatch must be allowed to use it."
+  type        = string
+}
+
+variable "alarm_topic" {
+  description = "Name of the SNS topic that alarms are told to."
+  type        = string
+}
+
+variable "alarm_emails" {
+  description = "Who gets an e-mail of every alarm, and of the budget. Each address has to confirm once."
+  type        = set(string)
+  default     = []
+}
+
+variable "alarms" {
+  description = "`alarms` of the settings: each for every stream, or for every lane of every stream."
+  type = map(object({
+    name           = string
+    description    = string
+    each           = string
+    namespace      = string
+    metric         = string
+    dimensions     = map(string)
+    statistic      = string
+    comparison     = string
+    threshold      = number
+    period_seconds = number
+    periods        = number
+    missing_data   = string
+  }))
+}
+
+variable "streams" {
+  description = "Every stream's names, by the stream."
+  type = map(object({
+    queue             = string
+    dead_letter_queue = string
+    delivery_stream   = string
+    topic_rule        = string
+  }))
+}
+
+variable "functions" {
+  description = "Names of the functions, by their keys in the settings."
+  type        = map(string)
+}
+
+variable "state_machine_arn" {
+  description = "ARN of the state machine."
+  type        = string
+}
+
+variable "warehouse" {
+  description = "The database: its identifier and its storage to begin with. Null where it is not ours."
+  type        = object({ instance_id = string, allocated_storage_gib = number })
+  default     = null
+}
+
+variable "runbooks_url" {
+  description = "Where the runbooks are: begins the link in every alarm's description."
+  type        = string
+  default     = "docs/runbooks"
+}
+
+variable "monthly_budget_usd" {
+  description = "What the AWS account may cost a month before the addresses get an e-mail. Null: no budget."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.monthly_budget_usd == null || try(var.monthly_budget_usd > 0, false)
+    error_message = "monthly_budget_usd: write an amount above 0, or null for no budget."
+  }
+
+  validation {
+    condition     = var.monthly_budget_usd == null || length(var.alarm_emails) > 0
+    error_message = "monthly_budget_usd: a budget e-mails alarm_emails, which is empty. Name an address there, or no budget."
+  }
+}

@@ -1,0 +1,24 @@
+variable "schedule_name" {
+  description = "Name of the EventBridge rule."
+  type        = string
+}
+
+variable "schedule" {
+  description = "When the simulator publishes, as EventBridge writes it."
+  type        = string
+}
+
+variable "enabled" {
+  description = "Whether the schedule runs."
+  type        = bool
+}
+
+variable "function_name" {
+  description = "Name of the simulator's function."
+  type        = string
+}
+
+variable "function_arn" {
+  description = "ARN of the simulator's function."
+  type        = string
+}

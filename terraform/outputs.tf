@@ -1,0 +1,109 @@
+output "environment" {
+  description = "What `telemetry` needs to work on this deployment, as environment variables. No secret is among them."
+  value = merge(
+    local.deployment_environment,
+    {
+      AWS_REGION          = var.region
+      AWS_DEFAULT_REGION  = var.region
+      TELEMETRY_MQTT_HOST = module.ingest.iot_endpoint
+      TELEMETRY_MQTT_PORT = "8883"
+    },
+    local.create_airflow ? { TELEMETRY_AIRFLOW_URL = module.orchestration[0].webserver_url } : {},
+  )
+}
+
+output "raw_bucket" {
+  description = "Name of the raw bucket."
+  value       = module.lake.raw_bucket.name
+}
+
+output "processed_bucket" {
+  description = "Name of the processed bucket."
+  value       = module.lake.processed_bucket.name
+}
+
+output "artefact_bucket" {
+  description = "Name of the bucket of function zips and layers."
+  value       = module.lake.artefact_bucket.name
+}
+
+output "airflow_bucket" {
+  description = "Name of MWAA's bucket. Null where there is no MWAA."
+  value       = one(module.orchestration[*].bucket)
+}
+
+output "airflow_environment" {
+  description = "Name of the MWAA environment. Null where there is none."
+  value       = one(module.orchestration[*].environment_name)
+}
+
+output "airflow_url" {
+  description = "Where Airflow's pages are. Null where there is no MWAA."
+  value       = one(module.orchestration[*].webserver_url)
+}
+
+output "notebook_url" {
+  description = "Where the notebook opens. Null where there is none."
+  value       = module.analysis.notebook_url
+}
+
+output "state_machine_arn" {
+  description = "ARN of the state machine."
+  value       = module.etl.state_machine_arn
+}
+
+output "function_names" {
+  description = "Names of the functions, by their keys in the settings."
+  value       = module.etl.function_names
+}
+
+output "queue_urls" {
+  description = "URLs of the queues, by stream."
+  value       = module.ingest.queue_urls
+}
+
+output "dead_letter_queue_urls" {
+  description = "URLs of the dead-letter queues, by stream."
+  value       = module.ingest.dead_letter_queue_urls
+}
+
+output "iot_endpoint" {
+  description = "Host that devices connect to, on port 8883."
+  value       = module.ingest.iot_endpoint
+}
+
+output "certificates" {
+  description = "Certificates of things and gateways, in PEM, by name: `terraform output -json certificates`."
+  value       = module.ingest.certificates
+  sensitive   = true
+}
+
+output "database_address" {
+  description = "HOST:PORT/DATABASE of the warehouse. Null where its secret says it."
+  value       = lookup(local.function_environment, "TELEMETRY_DATABASE_ADDRESS", null)
+}
+
+output "database_secret_arn" {
+  description = "ARN of the warehouse's secret."
+  value       = local.database_secret_arn
+}
+
+output "glue_database" {
+  description = "Name of the Glue database that Athena queries."
+  value       = module.lake.glue_database
+}
+
+output "athena_workgroup" {
+  description = "Name of the Athena workgroup."
+  value       = module.lake.athena_workgroup
+}
+
+output "alarm_topic_arn" {
+  description = "ARN of the SNS topic that alarms are told to."
+  value       = module.observability.alarm_topic_arn
+}
+
+output "dashboard" {
+  description = "Name of the CloudWatch dashboard."
+  value       = module.observability.dashboard_name
+}

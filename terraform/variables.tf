@@ -1,0 +1,297 @@
+variable "region" {
+  description = "AWS region of the deployment."
+  type        = string
+  default     = "eu-west-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region: write a region's name, such as eu-west-1."
+  }
+}
+
+variable "composition" {
+  description = "What is built, and how large: `minimal`, a cheap trial, or `production`."
+  type        = string
+  default     = "minimal"
+
+  validation {
+    condition     = contains(["minimal", "production"], var.composition)
+    error_message = "composition: choose minimal or production."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that takes tags."
+  type        = map(string)
+  default     = {}
+}
+
+variable "include_folder" {
+  description = "The folder with settings.yaml, streams/ and state_machines/."
+  type        = string
+  default     = "../include"
+
+  validation {
+    condition     = fileexists("${var.include_folder}/settings.yaml")
+    error_message = "include_folder: there is no settings.yaml in ${var.include_folder}. Name the checkout's include/."
+  }
+}
+
+variable "artefacts_folder" {
+  description = "The folder that `telemetry package` filled."
+  type        = string
+  default     = "../dist"
+
+  validation {
+    condition     = fileexists("${var.artefacts_folder}/artefacts.json")
+    error_message = "artefacts_folder: there is no artefacts.json in ${var.artefacts_folder}. Run `make package`, then this again."
+  }
+}
+
+variable "keep_data" {
+  description = "Whether the warehouse, and buckets that hold objects, refuse to be destroyed. Null: what the composition says."
+  type        = bool
+  default     = null
+}
+
+variable "log_retention_days" {
+  description = "Days that CloudWatch keeps logs, and the lake the access logs of its buckets."
+  type        = number
+  default     = 365
+
+  validation {
+    condition = contains(
+      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
+      var.log_retention_days,
+    )
+    error_message = "log_retention_days: CloudWatch keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days. Choose one of these."
+  }
+}
+
+variable "transition_days" {
+  description = "Age in days at which raw and processed objects go to S3's colder storage classes, Standard-IA and Glacier Instant Retrieval."
+  type        = object({ standard_ia = number, glacier_ir = number })
+  default     = { standard_ia = 30, glacier_ir = 90 }
+
+  validation {
+    condition     = var.transition_days.standard_ia >= 30 && var.transition_days.glacier_ir >= var.transition_days.standard_ia + 30
+    error_message = "transition_days: S3 takes objects into Standard-IA after 30 days at the earliest, and on from there 30 days later. Raise standard_ia to 30, and glacier_ir to 30 more than that."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "How many of a function may run at once, by its key in settings.yaml. Without an entry: what the account has left."
+  type        = map(number)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for function in keys(var.reserved_concurrency) : contains(keys(local.settings.functions), function)])
+    error_message = "reserved_concurrency: name functions by their keys in settings.yaml: ${join(", ", keys(local.settings.functions))}."
+  }
+}
+
+variable "simulator_enabled" {
+  description = "Whether simulated devices publish. Null: what settings.yaml says."
+  type        = bool
+  default     = null
+}
+
+variable "things" {
+  description = "Devices, by thing name: each with the certificate signing request that it made, in PEM. It publishes for itself."
+  type        = map(object({ csr = string }))
+  default     = {}
+
+  validation {
+    condition = alltrue([
+      for name, thing in var.things :
+      can(regex("^[a-zA-Z0-9:_-]{1,128}$", name)) && strcontains(thing.csr, "BEGIN CERTIFICATE REQUEST")
+    ])
+    error_message = "things: a name has letters, digits, -, _ and : only, and csr is a signing request in PEM: `openssl req -new -newkey rsa:2048 -nodes -keyout NAME.key -subj /CN=NAME -out NAME.csr`, then csr = file(\"NAME.csr\")."
+  }
+}
+
+variable "gateways" {
+  description = "Things that publish for many devices, likewise; `telemetry simulate` and `telemetry replay` connect as one."
+  type        = map(object({ csr = string }))
+  default     = {}
+
+  validation {
+    condition = alltrue([
+      for name, thing in var.gateways :
+      can(regex("^[a-zA-Z0-9:_-]{1,128}$", name)) && strcontains(thing.csr, "BEGIN CERTIFICATE REQUEST")
+    ])
+    error_message = "gateways: write them as things."
+  }
+
+  validation {
+    condition     = length(setintersection(keys(var.gateways), keys(var.things))) == 0
+    error_message = "gateways: a thing is a device or a gateway, not both. Take it out of one of things and gateways."
+  }
+}
+
+variable "alarm_emails" {
+  description = "Who gets an e-mail of every alarm. Each address has to confirm once."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for address in var.alarm_emails : can(regex("^[^@\\s]+@[^@\\s]+$", address))])
+    error_message = "alarm_emails: write addresses, such as telemetry@example.com."
+  }
+}
+
+variable "monthly_budget_usd" {
+  description = "What the account may cost a month before alarm_emails are told. Null: no budget."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.monthly_budget_usd == null || length(var.alarm_emails) > 0
+    error_message = "monthly_budget_usd: nobody would be told. Name alarm_emails, too."
+  }
+}
+
+variable "runbooks_url" {
+  description = "Where the runbooks are: begins the link in every alarm's description."
+  type        = string
+  default     = "docs/runbooks"
+}
+
+# Network, warehouse, Airflow and notebook: each is built, or left out, or there already.
+
+variable "create_network" {
+  description = "Whether a VPC is built. Null: what the composition says."
+  type        = bool
+  default     = null
+
+  validation {
+    condition = (
+      var.create_network != false || var.existing_network != null ||
+      !(local.create_warehouse || local.create_airflow || local.create_notebook)
+    )
+    error_message = "create_network: warehouse, Airflow and notebook need a VPC. Name existing_network, or set create_warehouse, create_airflow and create_notebook to false."
+  }
+
+  validation {
+    condition     = !(coalesce(var.create_network, false) && var.existing_network != null)
+    error_message = "create_network: there is an existing_network already. Set one of the two."
+  }
+}
+
+variable "existing_network" {
+  description = "A VPC that is there already: its private subnets, in two zones at least, and the security group of functions, MWAA and notebook. From the subnets S3, SQS, Secrets Manager and CloudWatch must be reachable."
+  type        = object({ vpc_id = string, subnet_ids = list(string), security_group_id = string })
+  default     = null
+
+  validation {
+    condition     = var.existing_network == null || try(length(var.existing_network.subnet_ids) >= 2, false)
+    error_message = "existing_network: name private subnets in two zones at least."
+  }
+}
+
+variable "network_cidr" {
+  description = "Addresses of the VPC that is built: a /16 to /20."
+  type        = string
+  default     = "10.20.0.0/16"
+}
+
+variable "zones" {
+  description = "Availability zones of the VPC that is built, by name. Null: the first ones of the region, as many as the composition says."
+  type        = list(string)
+  default     = null
+}
+
+variable "operator_cidrs" {
+  description = "Addresses, of a VPN or a peered network, from which people reach the warehouse and Airflow's pages."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for cidr in var.operator_cidrs : can(cidrnetmask(cidr)) && cidr != "0.0.0.0/0"])
+    error_message = "operator_cidrs: write blocks of addresses such as 10.8.0.0/24, and not the whole internet."
+  }
+}
+
+variable "create_warehouse" {
+  description = "Whether a PostgreSQL on RDS is built. Null: what the composition says."
+  type        = bool
+  default     = null
+}
+
+variable "database_secret_arn" {
+  description = "ARN of the secret of a PostgreSQL that is there already: JSON with username, password, host, port and dbname. It is encrypted with Secrets Manager's own key."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = local.create_warehouse != (var.database_secret_arn != null)
+    error_message = "database_secret_arn: name it where create_warehouse is false, and only there."
+  }
+
+  validation {
+    condition     = var.database_secret_arn == null || can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+", var.database_secret_arn))
+    error_message = "database_secret_arn: write the whole ARN, as `aws secretsmanager describe-secret --secret-id NAME` shows it."
+  }
+}
+
+variable "database_address" {
+  description = "HOST:PORT/DATABASE of that PostgreSQL, where its secret lacks them."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.database_address == null || can(regex("^[^:/\\s]+:[0-9]+/[^:/\\s]+$", var.database_address))
+    error_message = "database_address: write HOST:PORT/DATABASE, such as warehouse.example.com:5432/telemetry."
+  }
+}
+
+variable "create_airflow" {
+  description = "Whether an MWAA environment is built. Null: what the composition says."
+  type        = bool
+  default     = null
+}
+
+variable "airflow_version" {
+  description = "Airflow's version on MWAA."
+  type        = string
+  default     = "3.3.1"
+
+  validation {
+    condition     = can(regex("^3\\.([1-9]|[1-9][0-9])\\.[0-9]+$", var.airflow_version))
+    error_message = "airflow_version: Airflow before 3.1 has no UI plugins, so its Loads page would be missing. Choose 3.3.1 or 3.2.1."
+  }
+
+  validation {
+    condition     = !local.create_airflow || try(local.artefacts.airflow.version == var.airflow_version, true)
+    error_message = "airflow_version: the artefacts were packaged for another one. Run `telemetry package --airflow ${var.airflow_version}`."
+  }
+}
+
+variable "airflow_access" {
+  description = "PRIVATE_ONLY: Airflow's pages open from the VPC and operator_cidrs alone. PUBLIC_ONLY: from everywhere, behind IAM's sign-in."
+  type        = string
+  default     = "PRIVATE_ONLY"
+
+  validation {
+    condition     = contains(["PRIVATE_ONLY", "PUBLIC_ONLY"], var.airflow_access)
+    error_message = "airflow_access: choose PRIVATE_ONLY or PUBLIC_ONLY."
+  }
+}
+
+variable "airflow_environment_class" {
+  description = "Size of MWAA's containers, such as mw1.small."
+  type        = string
+  default     = "mw1.small"
+}
+
+variable "create_notebook" {
+  description = "Whether a SageMaker notebook instance is built. Null: what the composition says."
+  type        = bool
+  default     = null
+}
+
+variable "quicksight_user_arn" {
+  description = "ARN of the QuickSight user who owns a data source on the lake. Null: no data source."
+  type        = string
+  default     = null
+}
