@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebook down test faults breaks soak package deploy lint format lock
+.PHONY: help setup demo notebook down test terraform-test faults breaks soak package deploy lint format lock
 
 VENV := .venv
 EMULATOR_VENV := .venv-emulator
@@ -11,7 +11,7 @@ UV := $(VENV)/bin/uv
 UV_PIN := $(shell grep '^uv==' requirements/dev.txt)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.ready ## make .venv (the command is then .venv/bin/telemetry) and the emulator's own environment
 
@@ -42,6 +42,9 @@ down: ## stop everything that `make demo` or `telemetry up` started
 
 test: setup lint ## unit tests, integration tests on the real stack, one end-to-end run
 	$(VENV)/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+terraform-test: setup ## Terraform: its own tests, checkov, and all of it applied to the emulator (also part of test)
+	$(VENV)/bin/pytest tests/terraform
 
 faults: setup ## every case of the fault suite, with its matrix (FAULTS="--matrix docs/reliability-matrix.md")
 	$(VENV)/bin/pytest tests/faults -n 2 --dist loadgroup --no-loadscope-reorder --all-faults --faults-examples 12 $(FAULTS)
