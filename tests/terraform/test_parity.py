@@ -1,0 +1,97 @@
+"""One machine and AWS: what is provisioned on one, and what Terraform applies, differ by a named list only."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from emulated import Emulator
+from telemetry.contracts.load import load_streams
+from telemetry.local.postgres import Login
+from telemetry.local.provision import provision
+from telemetry.local.provision.device import THING
+from telemetry.local.provision.site import Site
+from telemetry.local.state import State
+from telemetry.packaging.layer import Target, layer_zip
+from telemetry.paths import SETTINGS
+from telemetry.settings import load_settings
+from terraform.applied import GATEWAY_POLICY, Applied, shorten_buffer
+from terraform.described import Settings, describe
+from terraform.differences import DIFFERENCES, Difference, unexplained
+
+COMPARED = {
+    "alarm",
+    "bucket",
+    "delivery-stream",
+    "function",
+    "layer",
+    "log-group",
+    "policy",
+    "queue",
+    "rule",
+    "schedule",
+    "state-machine",
+    "thing",
+    "topic",
+}
+
+
+@pytest.fixture(scope="module")
+def provisioned(tmp_path_factory: pytest.TempPathFactory, python: str) -> Settings:
+    """What one machine has."""
+    folder = tmp_path_factory.mktemp("provisioned")
+    shutil.copy(SETTINGS, folder)
+    shorten_buffer(folder / SETTINGS.name)
+    emulator = Emulator(folder / "emulator")
+    emulator.start()
+    try:
+        site = Site(emulator.url, load_settings(folder / SETTINGS.name), load_streams())
+        warehouse = Login("127.0.0.1", 1, "telemetry", "telemetry", "not-a-secret")
+        provision(site, State(folder / "state"), warehouse, lambda: layer_zip(Target(python)), python)
+        names = {
+            emulator.url: "http://emulator",
+            site.deployment.raw_bucket: "<raw>",
+            site.deployment.processed_bucket: "<processed>",
+            site.artefact_bucket: "<artefact>",
+            THING: GATEWAY_POLICY,
+        }
+        return describe(site.client, names)
+    finally:
+        emulator.stop()
+
+
+def test_everything_is_compared(provisioned: Settings, applied: Applied) -> None:
+    for settings in (provisioned, applied.settings):
+        assert {path.partition("/")[0] for path in settings} == COMPARED
+
+
+def test_they_differ_by_what_is_named_only(provisioned: Settings, applied: Applied) -> None:
+    wrong = unexplained(provisioned, applied.settings, DIFFERENCES)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("queue/iot-telemetry-etl-data-queue/VisibilityTimeout", lambda value: "30"),
+        ("bucket/<raw>/versioning/Status", lambda value: "Suspended"),
+        ("function/DataLoadingFunction/MemorySize", lambda value: value + 1),
+        ("layer/telemetry-dependencies/CodeSha256", lambda value: "another"),
+        ("state-machine/telemetry_etl/definition/TimeoutSeconds", lambda value: value + 1),
+        ("rule/iot_telemetry/sql", lambda value: f"{value} WHERE true"),
+        ("topic/iot-telemetry-alarms/KmsMasterKeyId", lambda value: "alias/aws/sns"),
+    ],
+)
+def test_a_setting_that_changes_is_noticed(
+    provisioned: Settings, applied: Applied, path: str, change: Callable[[object], object]
+) -> None:
+    changed = applied.settings | {path: change(applied.settings[path])}
+    wrong = unexplained(provisioned, changed, DIFFERENCES)
+    assert [line for line in wrong if line.startswith(f"{path}: ")]
+
+
+def test_a_named_difference_that_is_none_is_noticed() -> None:
+    named = Difference("queue/*/DelaySeconds", "0", "1", "it was so once")
+    assert unexplained({}, {}, [named]) == ["queue/*/DelaySeconds: differs no more"]
