@@ -140,7 +140,7 @@ def test_run_at_once_each_row_is_dropped_and_counted_once(warehouse: Connection,
 
 @pytest.mark.parametrize("days", [14, 28])
 def test_ids_cannot_be_forgotten_while_their_messages_live(days: int) -> None:
-    settings = load_settings().model_dump()
+    settings = load_settings().model_dump(by_alias=True)
     settings["retention"]["message_ids_days"] = days
     with pytest.raises(ValueError, match=f"message_ids_days: {days} is not more than twice"):
         Settings.model_validate(settings)
