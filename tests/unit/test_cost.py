@@ -261,7 +261,11 @@ def test_json_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
         (("--devices", "ten", "--interval", "60"), 2, "'ten'"),
         (("--devices", "10", "--interval", "nan"), 1, "An interval of nan seconds"),
         (("--devices", "10", "--interval", "inf"), 1, "An interval of inf seconds"),
-        (("--devices", "10", "--interval", "60", "--composition", "huge"), 2, "'huge' is no composition"),
+        (
+            ("--devices", "10", "--interval", "60", "--composition", "huge"),
+            2,
+            "'huge' is not one of 'minimal', 'production'",
+        ),
         (("--devices", "10", "--interval", "60", "--payload-bytes", "200000"), 1, "AWS IoT Core takes 131,072"),
         (("--devices", "10", "--interval", "60", "--readings-per-message", "1000"), 1, "522 fit"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from telemetry.cost.arrays import Option, Rounding
     from telemetry.cost.estimate import Estimate
 
-COMPOSITIONS = ("minimal", "production")
 MOST_DEVICES = 100_000_000
 WIDTH = 12
 """Characters of a column with numbers."""
@@ -24,13 +23,6 @@ def register(app: typer.Typer) -> None:
     app.command()(cost)
 
 
-def parse_composition(text: str) -> str:
-    """A composition's name."""
-    if text not in COMPOSITIONS:
-        raise typer.BadParameter(f"{text!r} is no composition. Choose {' or '.join(COMPOSITIONS)}.")
-    return text
-
-
 def cost(
     devices: Annotated[int, typer.Option("--devices", min=1, max=MOST_DEVICES, help="How many.")],
     interval: Annotated[float, typer.Option("--interval", min=0.01, help="Seconds between a device's readings.")],
@@ -39,7 +31,7 @@ def cost(
         int, typer.Option("--readings-per-message", min=1, help="More than one are sent as an array.")
     ] = 1,
     composition: Annotated[
-        str, typer.Option("--composition", parser=parse_composition, metavar="NAME", help="minimal or production.")
+        Literal["minimal", "production"], typer.Option("--composition", help="What Terraform builds.")
     ] = "minimal",
     as_json: AsJson = False,
 ) -> None:
@@ -49,7 +41,7 @@ def cost(
     from telemetry.cost.fleet import Fleet
 
     fleet = Fleet(devices, interval, payload_bytes, readings_per_message)
-    estimator = Estimator("production" if composition == "production" else "minimal")
+    estimator = Estimator(composition)
     estimate, rounded, choices = estimator.estimate(fleet), rounding(estimator, fleet), options(estimator, fleet)
     rates = estimator.rates
     if as_json:
