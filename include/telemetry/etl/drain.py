@@ -14,15 +14,8 @@ from botocore.exceptions import ClientError
 
 from telemetry.lake.envelopes import as_line
 from telemetry.lake.partitions import queue_prefix
+from telemetry.queues import AT_ONCE, EMPTY_ROUNDS, WAIT_SECONDS, Message
 from telemetry.settings import Extract
-
-AT_ONCE = 10
-"""Messages that SQS takes or gives in one call (API reference, ReceiveMessage), and calls made side by side."""
-WAIT_SECONDS = 1
-"""A long poll asks all of SQS's servers; it returns as soon as there is a message."""
-EMPTY_ROUNDS = 2
-
-Message = dict[str, Any]
 
 
 def drain(
