@@ -119,16 +119,10 @@ def aws(cloud: Emulator, database: Login, monkeypatch: pytest.MonkeyPatch) -> Em
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.url)
     monkeypatch.setenv("TELEMETRY_DATABASE_SECRET", SECRET)
-    login = {
-        "host": database.host,
-        "port": database.port,
-        "dbname": database.dbname,
-        "username": database.user,
-        "password": database.password,
-    }
+    login = json.dumps(database.secret())
     secrets = cloud.client("secretsmanager")
     if SECRET in [secret["Name"] for secret in secrets.list_secrets()["SecretList"]]:
-        secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps(login))
+        secrets.put_secret_value(SecretId=SECRET, SecretString=login)
     else:
-        secrets.create_secret(Name=SECRET, SecretString=json.dumps(login))
+        secrets.create_secret(Name=SECRET, SecretString=login)
     return cloud

@@ -106,12 +106,6 @@ def shorten_buffer(settings: Path) -> None:
 
 
 def _put_secret(emulator: Emulator, database: Login) -> str:
-    login = {
-        "host": database.host,
-        "port": database.port,
-        "dbname": database.dbname,
-        "username": database.user,
-        "password": database.password,
-    }
-    made = emulator.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(login))
+    login = json.dumps(database.secret())
+    made = emulator.client("secretsmanager").create_secret(Name=SECRET, SecretString=login)
     return str(made["ARN"])

@@ -78,6 +78,16 @@ class Login:
         """As SQLAlchemy takes it. It holds the password."""
         return f"postgresql+psycopg2://{self.user}:{quote(self.password)}@{self.host}:{self.port}/{self.dbname}"
 
+    def secret(self) -> dict[str, str | int]:
+        """As the warehouse's secret holds it (``telemetry.warehouse.connection``)."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.dbname,
+            "username": self.user,
+            "password": self.password,
+        }
+
     def environment(self) -> dict[str, str]:
         """As psql and every other client of libpq takes it."""
         return {

@@ -44,13 +44,7 @@ def _public_access(s3: Any, bucket: str) -> Any:
 def provision_secret(site: Site, warehouse: Login) -> None:
     """The secret that functions and DAGs read: host, port, dbname, username, password."""
     secrets, name = site.client("secretsmanager"), site.deployment.database_secret
-    wanted = {
-        "host": warehouse.host,
-        "port": warehouse.port,
-        "dbname": warehouse.dbname,
-        "username": warehouse.user,
-        "password": warehouse.password,
-    }
+    wanted = warehouse.secret()
     try:
         found = json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
     except secrets.exceptions.ResourceNotFoundException:
