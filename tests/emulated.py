@@ -33,7 +33,7 @@ ROLE = "arn:aws:iam::000000000000:role/test"
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, timeout: float = 20) -> T:
+def until(condition: Callable[[], T], what: str, timeout: float = 60) -> T:
     """The first truthy value of ``condition``, or a failed test."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
@@ -100,7 +100,7 @@ class Emulator:
     def stop(self) -> int:
         """A clean stop; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def kill(self) -> None:
         """End it without warning."""
@@ -267,7 +267,7 @@ class Device:
         self.client.on_connect = lambda *_: connected.set()
         self.client.connect("localhost", self._port)
         self.client.loop_start()
-        assert connected.wait(10)
+        assert connected.wait(60)
 
     def publish(self, topic: str, *payloads: bytes) -> None:
         """Publish at QoS 1 and wait for every acknowledgement."""

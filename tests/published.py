@@ -23,7 +23,7 @@ class Publisher:
         self.acknowledged = 0
 
     def _run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._emulator.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._emulator.port, timeout=60)
         while not self._stop.is_set():
             try:
                 body = b"http %d" % self.acknowledged

@@ -27,7 +27,7 @@ def kill(stack: Stack, kind: str, chance: random.Random) -> bool:
     for victim in victims:
         with suppress(psutil.NoSuchProcess):
             victim.kill()
-    psutil.wait_procs(victims, timeout=10)
+    psutil.wait_procs(victims, timeout=60)
     return bool(victims)
 
 

@@ -153,7 +153,7 @@ class OnStack:
         for one in (process, *children):
             with suppress(psutil.NoSuchProcess):
                 one.send_signal(signal.SIGKILL)
-        psutil.wait_procs([process], timeout=10)
+        psutil.wait_procs([process], timeout=60)
 
     def drain(self) -> None:
         """Load what is in flight, of both lanes, until nothing is."""
@@ -239,4 +239,4 @@ def end(pid: int) -> None:
     """SIGKILL, and the process is gone."""
     process = psutil.Process(pid)
     os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([process], timeout=10)
+    psutil.wait_procs([process], timeout=60)

@@ -57,7 +57,7 @@ def airflow(state: State, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def api(airflow: Airflow) -> Iterator[httpx.Client]:
     login = token(airflow.url, airflow.user, airflow.password)
     with httpx.Client(
-        base_url=f"{airflow.url}/api/v2", headers={"Authorization": f"Bearer {login}"}, trust_env=False, timeout=30
+        base_url=f"{airflow.url}/api/v2", headers={"Authorization": f"Bearer {login}"}, trust_env=False, timeout=60
     ) as client:
         yield client
 
@@ -124,7 +124,7 @@ def test_starting_again_leaves_all_as_it_is_and_migrates_nothing(airflow: Airflo
 def test_a_killed_process_is_told_and_comes_back_alone(airflow: Airflow, state: State) -> None:
     before = state.read(PROCESSES)
     psutil.Process(before["airflow-triggerer"]["pid"]).kill()
-    wait_until(lambda: airflow.health()["airflow-triggerer"] == "not running", what="the kill", timeout=10)
+    wait_until(lambda: airflow.health()["airflow-triggerer"] == "not running", what="the kill", timeout=60)
     airflow.start()
     after = state.read(PROCESSES)
     assert airflow.health() == dict.fromkeys(COMPONENTS)

@@ -194,7 +194,7 @@ def test_the_simulator_function_publishes_down_both_lanes(stack: Stack) -> None:
         after = stack.json("status")["streams"][simulator.stream]["lanes"]
         return [after[lane]["published"] - before[lane]["published"] for lane in after] == [simulator.devices] * 2
 
-    wait_until(arrived, what="the function's messages in both lanes", timeout=30)
+    wait_until(arrived, what="the function's messages in both lanes", timeout=60)
 
 
 def test_in_the_end_nothing_is_left_for_the_day(stack: Stack) -> None:

@@ -146,7 +146,7 @@ def test_kill_between_put_and_delete_counts_no_message_twice(warehouse: Connecti
     with pytest.raises(KilledError):
         drained(queue, killed_at("DeleteMessageBatch"), name="first")
     assert len(objects()) == 1
-    wait_until(lambda: visible(queue) == 58, what="the messages to come back", timeout=30)
+    wait_until(lambda: visible(queue) == 58, what="the messages to come back", timeout=60)
     send(queue, [reading(100)])
     summary = queue_execution().run()
     assert (summary["objects"], summary["rows_read"], summary["loaded"], summary["quarantined"]) == (2, 59, 58, 1)
@@ -173,7 +173,7 @@ def test_kill_before_put_leaves_every_message_in_the_queue(warehouse: Connection
             out_of_time=lambda: False,
         )
     assert objects() == {}
-    wait_until(lambda: visible(queue) == 30, what="the messages to come back", timeout=30)
+    wait_until(lambda: visible(queue) == 30, what="the messages to come back", timeout=60)
     assert queue_execution().run()["loaded"] == 30
 
 

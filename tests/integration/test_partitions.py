@@ -163,7 +163,7 @@ def test_a_loader_that_began_before_commits_first_and_loses_nothing(warehouse: C
         done: list[object] = []
         thread = threading.Thread(target=lambda: done.append(ensure(keeper)))
         thread.start()
-        wait_until(lambda: waits_for_a_lock(warehouse), what="the lock to be waited for", timeout=10)
+        wait_until(lambda: waits_for_a_lock(warehouse), what="the lock to be waited for", timeout=60)
         with loader.cursor() as cursor:
             cursor.execute(insert, ("late", PAST, identity))
         loader.commit()
@@ -186,11 +186,11 @@ def test_loaders_go_on_while_months_are_moved(warehouse: Connection, database: L
 
     def keep(_: int) -> None:
         try:
-            wait_until(lambda: all(rounds), what="readings of all loaders", timeout=30)
+            wait_until(lambda: all(rounds), what="readings of all loaders", timeout=60)
             with another(database) as connection:
                 made.extend(ensure(connection, own_rows=1))
             after = list(rounds)
-            wait_until(lambda: all(map(lt, after, rounds)), what="more readings of all loaders", timeout=30)
+            wait_until(lambda: all(map(lt, after, rounds)), what="more readings of all loaders", timeout=60)
         finally:
             stop.set()
 

@@ -150,7 +150,7 @@ def test_a_killed_server_comes_back_with_all_that_was_committed(shared: Postgres
     busy = shared.login().connect()
     busy.cursor().execute("SELECT pg_backend_pid()")
     server(shared_state).kill()
-    wait_until(lambda: shared.health()["postgres"], what="the kill", timeout=10, interval=0.01)
+    wait_until(lambda: shared.health()["postgres"], what="the kill", timeout=60, interval=0.01)
     Postgres(shared_state).start()
     assert query(shared, "SELECT answer FROM killed") == [(42,)]
     busy.close()
@@ -267,7 +267,7 @@ def test_a_normal_user_runs_it_as_themselves(state: State, monkeypatch: pytest.M
             assert server(state).username() == "nobody"
             assert postgres.health() == {"postgres": None}
             server(state).kill()
-            wait_until(lambda: postgres.health()["postgres"], what="the kill", timeout=10, interval=0.01)
+            wait_until(lambda: postgres.health()["postgres"], what="the kill", timeout=60, interval=0.01)
             postgres.start()
         finally:
             postgres.stop()

@@ -140,7 +140,7 @@ def test_a_published_message_reaches_both_lanes(site: Site, state: State, emulat
     listed = wait_until(
         lambda: s3.list_objects_v2(Bucket="iot-raw-lake", Prefix=prefix).get("Contents"),
         what="Firehose's object",
-        timeout=30,
+        timeout=60,
     )
     body = s3.get_object(Bucket="iot-raw-lake", Key=listed[0]["Key"])["Body"].read()
     assert [envelope_of(json.loads(line)) for line in gzip.decompress(body).splitlines()] == [envelope]

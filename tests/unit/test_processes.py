@@ -55,7 +55,7 @@ def daemon(state: State) -> Iterator[Daemon]:
 
 def start(daemon: Daemon, command: list[str], folder: Path, **environment: str) -> psutil.Process:
     daemon.start(command, base_environment() | environment, folder=folder)
-    wait_until(lambda: "ready" in daemon.tail(), what="the daemon to be ready", timeout=10, interval=0.01)
+    wait_until(lambda: "ready" in daemon.tail(), what="the daemon to be ready", timeout=60, interval=0.01)
     process = daemon.process()
     assert process
     return process
@@ -105,7 +105,7 @@ def test_stop_ends_orphans_of_a_killed_daemon(daemon: Daemon, state: State, tmp_
     process = start(daemon, PARENT, tmp_path)
     (orphan,) = process.children()
     process.kill()
-    wait_until(lambda: not daemon.is_running(), what="the kill", timeout=10, interval=0.01)
+    wait_until(lambda: not daemon.is_running(), what="the kill", timeout=60, interval=0.01)
     assert is_alive(orphan)
     Daemon(state, daemon.name).stop()
     assert not is_alive(orphan)
@@ -137,7 +137,7 @@ def test_a_stranger_with_the_remembered_number_is_left_alone(daemon: Daemon, sta
 
 def test_the_end_of_a_daemon_is_told_with_its_code_and_last_lines(daemon: Daemon, tmp_path: Path) -> None:
     daemon.start([sys.executable, "-c", "raise SystemExit('no disk')"], base_environment(), folder=tmp_path)
-    wait_until(lambda: not daemon.is_running(), what="the end", timeout=10, interval=0.01)
+    wait_until(lambda: not daemon.is_running(), what="the end", timeout=60, interval=0.01)
     with pytest.raises(TelemetryError, match=r"sleeper ended with code 1; the last lines of its log:\nno disk"):
         daemon.check()
 

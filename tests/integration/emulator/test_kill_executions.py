@@ -85,7 +85,7 @@ def test_a_function_at_work_ends_with_the_emulator(own: Emulator, tmp_path: Path
     own.client("stepfunctions").start_execution(stateMachineArn=machine, input=given)
     pid = int(until(lambda: file.exists() and file.read_text(), "the call") or 0)
     own.kill()
-    until(lambda: not is_alive(pid), "the function to end", timeout=5)
+    until(lambda: not is_alive(pid), "the function to end")
 
 
 def is_alive(pid: int) -> bool:

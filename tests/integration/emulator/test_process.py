@@ -89,7 +89,7 @@ def test_a_function_sees_its_own_zip_and_reaches_the_apis(emulator: Emulator) ->
     assert emulator.keys(bucket) == ["from/a/function"]
 
 
-SLEEP = "import time\ndef handler(event, context):\n    time.sleep(15)"
+SLEEP = "import time\ndef handler(event, context):\n    time.sleep(300)"
 
 
 def test_a_clean_stop_delivers_the_buffers_and_keeps_everything(own: Emulator) -> None:

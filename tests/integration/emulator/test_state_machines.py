@@ -107,9 +107,10 @@ def test_a_running_execution_is_attached_to_by_name(emulator: Emulator) -> None:
 
 
 def test_a_stopped_execution_stays_stopped_and_its_map_begins_nothing_more(emulator: Emulator) -> None:
-    client, bucket = emulator.client("stepfunctions"), emulator.bucket()
-    function = emulator.function(SLOW_WRITE)
-    children = batched_map(emulator, {"MaxItemsPerBatch": 1, "BatchInput": {"bucket": bucket}}, MaxConcurrency=1)
+    client, bucket, go = emulator.client("stepfunctions"), emulator.bucket(), emulator.bucket()
+    function = emulator.function(WRITE_AND_WAIT)
+    batcher = {"MaxItemsPerBatch": 1, "BatchInput": {"bucket": bucket, "go": go}}
+    children = batched_map(emulator, batcher, MaxConcurrency=1)
     children["ItemProcessor"]["StartAt"] = "Write"
     children["ItemProcessor"]["States"] = {"Write": {"Type": "Task", "Resource": function, "End": True}}
     machine = emulator.state_machine({"Map": children})
@@ -117,20 +118,22 @@ def test_a_stopped_execution_stays_stopped_and_its_map_begins_nothing_more(emula
     arn = client.start_execution(stateMachineArn=machine, input=given)["executionArn"]
     until(lambda: emulator.keys(bucket), "the first child's call")
     client.stop_execution(executionArn=arn)
+    emulator.client("s3").put_object(Bucket=go, Key="go", Body=b"")
     (run,) = client.list_map_runs(executionArn=arn)["mapRuns"]
     until(lambda: client.describe_map_run(mapRunArn=run["mapRunArn"])["status"] != "RUNNING", "the map to end")
     assert client.describe_execution(executionArn=arn)["status"] == "ABORTED"
     assert emulator.keys(bucket) == ["first"]
 
 
-SLOW_WRITE = """
+WRITE_AND_WAIT = """
 import time
 import botocore.session
 
 def handler(event, context):
     client = botocore.session.Session().create_client("s3")
     client.put_object(Bucket=event["BatchInput"]["bucket"], Key=event["Items"][0], Body=b"")
-    time.sleep(1)
+    while not client.list_objects_v2(Bucket=event["BatchInput"]["go"])["KeyCount"]:
+        time.sleep(0.05)
 """
 
 FLAKY = """
