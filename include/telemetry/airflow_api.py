@@ -1,18 +1,17 @@
-"""Airflow's REST API (v2), as far as the command line needs it."""
+"""Runs and backfills by Airflow's REST API (v2), as far as the command line needs it."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, Self
+from typing import Any, Final
 
-import httpx
 from pydantic import BaseModel, Field
 
+from telemetry.airflow_client import AirflowClient
 from telemetry.errors import TelemetryError
 from telemetry.lake.partitions import Interval
 from telemetry.waiting import wait_until
@@ -74,37 +73,8 @@ class FailedTask:
     errors: list[str]
 
 
-class AirflowApi:
-    """A client that is logged in.
-
-    Every method raises ``TelemetryError`` when Airflow does not answer, refuses the login, or refuses what is asked;
-    the message is Airflow's own where it gives one.
-    """
-
-    def __init__(self, url: str, token: str = "") -> None:
-        self.url = url.rstrip("/")
-        self._http = httpx.Client(
-            base_url=f"{self.url}/",
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=60,
-            transport=httpx.HTTPTransport(retries=3),
-            trust_env=False,  # a proxy would not know 127.0.0.1
-        )
-
-    @classmethod
-    def login(cls, url: str, user: str, password: str) -> Self:
-        """Log in with a password, or with the token in ``TELEMETRY_AIRFLOW_TOKEN`` where there is one, as on MWAA."""
-        if token := os.environ.get("TELEMETRY_AIRFLOW_TOKEN"):
-            return cls(url, token)
-        with cls(url) as unknown:
-            document = unknown._ask("POST", "auth/token", json={"username": user, "password": password})
-        return cls(url, document["access_token"])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
+class AirflowApi(AirflowClient):
+    """Runs and backfills of DAGs, and why they failed."""
 
     # Runs
 
@@ -284,42 +254,9 @@ class AirflowApi:
             raise TelemetryError(f"{what} has not ended in time; it goes on in Airflow.", f"See {self.url}")
         time.sleep(POLL)
 
-    def _find(self, path: str, **arguments: Any) -> Any:
-        """What is there, or None."""
-        answer = self._send("GET", path, **arguments)
-        return None if answer.status_code == httpx.codes.NOT_FOUND else self._document(answer)
-
-    def _ask(self, method: str, path: str, **arguments: Any) -> Any:
-        return self._document(self._send(method, path, **arguments))
-
-    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        try:
-            return self._http.request(method, path, **arguments)
-        except httpx.HTTPError as error:
-            raise TelemetryError(
-                f"Airflow at {self.url} does not answer: {error}.", "See `telemetry status`; start it: `telemetry up`."
-            ) from error
-
-    def _document(self, answer: httpx.Response) -> Any:
-        if answer.is_success:
-            return answer.json() if answer.content else None
-        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            raise TelemetryError(f"Airflow at {self.url} refuses the login ({answer.status_code}).")
-        raise TelemetryError(f"Airflow at {self.url}: {answer.status_code}: {_detail(answer)}")
-
 
 def _day(moment: str) -> date:
     return datetime.fromisoformat(moment).astimezone(UTC).date()
-
-
-def _detail(answer: httpx.Response) -> str:
-    try:
-        detail = answer.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        return answer.text[:500]
-    if isinstance(detail, list):
-        return "; ".join(str(fault.get("msg", fault)) for fault in detail)
-    return str(detail).split("\n\n", 1)[0]  # what follows is the JSON schema
 
 
 def _error(entry: dict[str, Any]) -> str:
