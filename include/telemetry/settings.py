@@ -138,11 +138,15 @@ class Firehose(_Part):
 
 
 class Queue(_Part):
-    """SQS's settings (API reference, SetQueueAttributes)."""
+    """SQS's settings (API reference, SetQueueAttributes).
+
+    SQS takes messages of up to 1 MiB by now; Terraform's oldest supported provider knows of 256 KiB.
+    """
 
     visibility_timeout_seconds: Annotated[int, Field(ge=0, le=43200)]
     retention_seconds: Annotated[int, Field(ge=60, le=1209600)]
     max_receive_count: Annotated[int, Field(ge=1, le=1000)]
+    message_bytes_max: Annotated[int, Field(ge=1024, le=262144)]
 
 
 class Function(_Part):

@@ -106,12 +106,6 @@ DIFFERENCES = [
     _added("policy/iot-device/*", "one machine has its gateway only, which publishes for all devices"),
     _added("thing/device-1/*", "one machine has its gateway only, which publishes for all devices"),
     # Queues
-    Difference(
-        "queue/*/MaximumMessageSize",
-        "1048576",
-        "262144",
-        "the most that the oldest supported provider takes; IoT's largest payload, 128 KB, is 175 KB in its envelope",
-    ),
     _added("queue/*/Policy/*", TLS),
     _added("queue/*-dlq/RedriveAllowPolicy/*", "one account on one machine"),
     # Schedule and state machine

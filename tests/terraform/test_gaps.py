@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,36 +12,36 @@ from botocore.exceptions import ClientError
 
 from emulated import PROJECT, ROLE, Emulator, unique
 from terraform.applied import Applied
-from terraform.gaps import GAPS
+from terraform.gaps import GAPS, WAREHOUSE
 from terraform.tool import resources
 
 RESOURCE = re.compile(r'^resource "(\w+)" "(\w+)"', re.MULTILINE)
-MODULE = re.compile(r"^module\.(\w+)")
+CALL = re.compile(r'^module "(\w+)" \{\n  source += ".+/(\w+)"', re.MULTILINE)
+STEP = re.compile(r"\bmodule\.(\w+)")
+TERRAFORM = PROJECT / "terraform"
 
 
 def test_everything_else_was_applied(applied: Applied) -> None:
-    modules = PROJECT / "terraform" / "modules"
-    written = {
-        (path.parent.name, f"{kind}.{name}")
-        for path in (PROJECT / "terraform").glob("**/*.tf")
-        for kind, name in RESOURCE.findall(path.read_text())
-    }
-    folders = {path.name for path in modules.iterdir()}
+    text: defaultdict[str, str] = defaultdict(str)
+    for path in TERRAFORM.rglob("*.tf"):
+        text[path.parent.name] += path.read_text()
+    written = {(module, f"{kind}.{name}") for module in text for kind, name in RESOURCE.findall(text[module])}
+    text[TERRAFORM.name] += WAREHOUSE
+    sources = {(module, name): source for module in text for name, source in CALL.findall(text[module])}
     made = {
-        (_module(one["address"], folders), f"{one['type']}.{one['name']}")
+        (_module(one["address"], sources), f"{one['type']}.{one['name']}")
         for one in resources(applied.state["values"]["root_module"])
         if one["mode"] == "managed"
     }
     assert written - made == {(gap.module, gap.resource) for gap in GAPS if gap.is_left_out}
 
 
-def _module(address: str, folders: set[str]) -> str:
-    found = MODULE.match(address)
-    if not found:
-        return "terraform"
-    name = found[1].removesuffix("_beside")
-    assert name in folders
-    return name
+def _module(address: str, sources: Mapping[tuple[str, str], str]) -> str:
+    """The folder of the module that a resource of this address is written in."""
+    module = TERRAFORM.name
+    for name in STEP.findall(address):
+        module = sources[module, name]
+    return module
 
 
 def loses_flow_logs(cloud: Emulator) -> bool:

@@ -1,34 +1,14 @@
-resource "aws_iam_role" "notebook" {
-  count = var.create_notebook ? 1 : 0
+data "aws_partition" "current" {}
 
-  name               = local.name
-  assume_role_policy = data.aws_iam_policy_document.trust.json
-}
+module "role" {
+  source = "../role"
+  count  = var.create_notebook ? 1 : 0
 
-data "aws_iam_policy_document" "trust" {
-  statement {
-    sid     = "SageMaker"
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["sagemaker.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "notebook" {
-  count = var.create_notebook ? 1 : 0
-
-  name   = "read-lake"
-  role   = aws_iam_role.notebook[0].id
-  policy = data.aws_iam_policy_document.notebook.json
+  name        = local.name
+  description = "The notebook instance reads the lake"
+  account     = var.account
+  services    = ["sagemaker.amazonaws.com"]
+  policies    = { read-lake = data.aws_iam_policy_document.notebook.json }
 }
 
 data "aws_iam_policy_document" "notebook" {
@@ -67,6 +47,6 @@ data "aws_iam_policy_document" "notebook" {
   statement {
     sid       = "LifecycleLogs"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    resources = ["arn:aws:logs:${var.region}:${var.account}:log-group:/aws/sagemaker/NotebookInstances:*"]
+    resources = ["arn:${data.aws_partition.current.partition}:logs:${var.region}:${var.account}:log-group:/aws/sagemaker/NotebookInstances:*"]
   }
 }

@@ -33,7 +33,7 @@ resource "aws_sagemaker_notebook_instance" "this" {
   count = var.create_notebook ? 1 : 0
 
   name                   = local.name
-  role_arn               = aws_iam_role.notebook[0].arn
+  role_arn               = module.role[0].arn
   instance_type          = var.instance_type
   platform_identifier    = var.platform_identifier
   volume_size            = var.volume_gib
@@ -48,7 +48,7 @@ resource "aws_sagemaker_notebook_instance" "this" {
     minimum_instance_metadata_service_version = "2"
   }
 
-  depends_on = [aws_iam_role_policy.notebook, aws_s3_object.notebook]
+  depends_on = [aws_s3_object.notebook]
 }
 
 resource "aws_sagemaker_notebook_instance_lifecycle_configuration" "this" {

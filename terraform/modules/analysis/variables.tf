@@ -85,7 +85,7 @@ variable "quicksight_user_arn" {
   default     = null
 
   validation {
-    condition     = var.quicksight_user_arn == null || can(regex("^arn:aws:quicksight:[a-z0-9-]+:[0-9]{12}:user/.+", var.quicksight_user_arn))
+    condition     = var.quicksight_user_arn == null || can(regex("^arn:aws[a-z-]*:quicksight:[a-z0-9-]+:[0-9]{12}:user/.+", var.quicksight_user_arn))
     error_message = "quicksight_user_arn: write a user's ARN, as `aws quicksight list-users` shows it, or null."
   }
 }

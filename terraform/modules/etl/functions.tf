@@ -57,7 +57,7 @@ resource "aws_lambda_function" "this" {
 
   function_name                  = each.value.name
   description                    = "Telemetry pipeline: ${replace(each.key, "_", " ")}"
-  role                           = aws_iam_role.function[each.key].arn
+  role                           = module.function_role[each.key].arn
   runtime                        = "python${var.artefacts.python}"
   architectures                  = ["x86_64"]
   handler                        = "handler.handler"
@@ -87,7 +87,7 @@ resource "aws_lambda_function" "this" {
   }
 
   # Without its log group Lambda makes one that is kept for ever; without its role's policy it cannot join a VPC.
-  depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
+  depends_on = [aws_cloudwatch_log_group.function]
 }
 
 resource "aws_cloudwatch_log_group" "function" {

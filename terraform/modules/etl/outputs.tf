@@ -10,7 +10,7 @@ output "function_arns" {
 
 output "function_role_arns" {
   description = "ARNs of the functions' roles, by their keys in the settings."
-  value       = { for key, role in aws_iam_role.function : key => role.arn }
+  value       = { for key, role in module.function_role : key => role.arn }
 }
 
 output "state_machine_arn" {

@@ -1,36 +1,14 @@
 # A role for each function: its permissions, its own log group, tracing, and the VPC's interfaces where it is in one.
 
-resource "aws_iam_role" "function" {
+module "function_role" {
+  source   = "../role"
   for_each = var.functions
 
-  name               = "${var.prefix}-${replace(each.key, "_", "-")}"
-  description        = "What ${each.value.name} may do"
-  assume_role_policy = data.aws_iam_policy_document.function_trust.json
-}
-
-resource "aws_iam_role_policy" "function" {
-  for_each = var.functions
-
-  name   = replace(each.key, "_", "-")
-  role   = aws_iam_role.function[each.key].id
-  policy = data.aws_iam_policy_document.function[each.key].json
-}
-
-data "aws_iam_policy_document" "function_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["lambda.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
-    }
-  }
+  name        = "${var.prefix}-${replace(each.key, "_", "-")}"
+  description = "What ${each.value.name} may do"
+  account     = var.account
+  services    = ["lambda.amazonaws.com"]
+  policies    = { (replace(each.key, "_", "-")) = data.aws_iam_policy_document.function[each.key].json }
 }
 
 data "aws_iam_policy_document" "function" {

@@ -13,7 +13,7 @@ locals {
 resource "aws_sfn_state_machine" "this" {
   name     = var.state_machine.name
   type     = "STANDARD"
-  role_arn = aws_iam_role.state_machine.arn
+  role_arn = module.state_machine_role.arn
   definition = templatefile(var.state_machine.definition_file, merge(
     { for function in aws_lambda_function.this : "${function.function_name}Arn" => function.arn },
     { AlarmTopicArn = var.alarm_topic_arn },
@@ -29,8 +29,6 @@ resource "aws_sfn_state_machine" "this" {
   tracing_configuration {
     enabled = true
   }
-
-  depends_on = [aws_iam_role_policy.state_machine]
 }
 
 resource "aws_cloudwatch_log_group" "state_machine" {
@@ -40,39 +38,15 @@ resource "aws_cloudwatch_log_group" "state_machine" {
   kms_key_id        = var.key_arn
 }
 
-resource "aws_iam_role" "state_machine" {
-  name               = "${var.prefix}-state-machine"
-  description        = "What the state machine ${var.state_machine.name} may do"
-  assume_role_policy = data.aws_iam_policy_document.state_machine_trust.json
-}
+module "state_machine_role" {
+  source = "../role"
 
-resource "aws_iam_role_policy" "state_machine" {
-  name   = "state-machine"
-  role   = aws_iam_role.state_machine.id
-  policy = data.aws_iam_policy_document.state_machine.json
-}
-
-data "aws_iam_policy_document" "state_machine_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["states.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
-    }
-
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = ["${local.states}:stateMachine:${var.state_machine.name}"]
-    }
-  }
+  name        = "${var.prefix}-state-machine"
+  description = "What the state machine ${var.state_machine.name} may do"
+  account     = var.account
+  services    = ["states.amazonaws.com"]
+  source_arns = ["${local.states}:stateMachine:${var.state_machine.name}"]
+  policies    = { state-machine = data.aws_iam_policy_document.state_machine.json }
 }
 
 data "aws_iam_policy_document" "state_machine" {

@@ -20,7 +20,7 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
   }
 
   extended_s3_configuration {
-    role_arn            = aws_iam_role.firehose.arn
+    role_arn            = module.firehose_role.arn
     bucket_arn          = var.raw_bucket.arn
     prefix              = replace(var.firehose.prefix, "{stream}", each.key)
     error_output_prefix = replace(var.firehose.error_prefix, "{stream}", each.key)
@@ -34,8 +34,6 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
       log_stream_name = aws_cloudwatch_log_stream.firehose[each.key].name
     }
   }
-
-  depends_on = [aws_iam_role_policy.firehose]
 }
 
 resource "aws_cloudwatch_log_group" "firehose" {
@@ -54,39 +52,15 @@ resource "aws_cloudwatch_log_stream" "firehose" {
   log_group_name = aws_cloudwatch_log_group.firehose[each.key].name
 }
 
-resource "aws_iam_role" "firehose" {
-  name               = "${var.prefix}-firehose"
-  description        = "Firehose delivers into the raw bucket"
-  assume_role_policy = data.aws_iam_policy_document.firehose_trust.json
-}
+module "firehose_role" {
+  source = "../role"
 
-resource "aws_iam_role_policy" "firehose" {
-  name   = "firehose"
-  role   = aws_iam_role.firehose.id
-  policy = data.aws_iam_policy_document.firehose.json
-}
-
-data "aws_iam_policy_document" "firehose_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["firehose.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
-    }
-
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = local.delivery_stream_arns
-    }
-  }
+  name        = "${var.prefix}-firehose"
+  description = "Firehose delivers into the raw bucket"
+  account     = var.account
+  services    = ["firehose.amazonaws.com"]
+  source_arns = local.delivery_stream_arns
+  policies    = { firehose = data.aws_iam_policy_document.firehose.json }
 }
 
 # Firehose developer guide, "Grant Firehose access to an Amazon S3 destination".

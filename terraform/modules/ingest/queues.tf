@@ -4,6 +4,7 @@ resource "aws_sqs_queue" "dead_letters" {
   for_each = var.streams
 
   name                      = each.value.dead_letter_queue
+  max_message_size          = var.queue.message_bytes_max
   message_retention_seconds = var.queue.retention_seconds
   sqs_managed_sse_enabled   = true
 }
@@ -12,6 +13,7 @@ resource "aws_sqs_queue" "this" {
   for_each = var.streams
 
   name                       = each.value.queue
+  max_message_size           = var.queue.message_bytes_max
   message_retention_seconds  = var.queue.retention_seconds
   visibility_timeout_seconds = var.queue.visibility_timeout_seconds
   sqs_managed_sse_enabled    = true

@@ -10,61 +10,35 @@ resource "aws_iot_topic_rule" "this" {
   sql_version = var.topic_rule.sql_version
 
   firehose {
-    role_arn             = aws_iam_role.rules.arn
+    role_arn             = module.rules_role.arn
     delivery_stream_name = aws_kinesis_firehose_delivery_stream.this[each.key].name
     separator            = var.firehose.separator
   }
 
   sqs {
-    role_arn   = aws_iam_role.rules.arn
+    role_arn   = module.rules_role.arn
     queue_url  = aws_sqs_queue.this[each.key].url
     use_base64 = false
   }
 
   error_action {
     s3 {
-      role_arn    = aws_iam_role.rules.arn
+      role_arn    = module.rules_role.arn
       bucket_name = var.raw_bucket.name
       key         = replace(var.topic_rule.error_key, "{stream}", each.key)
     }
   }
-
-  depends_on = [aws_iam_role_policy.rules]
 }
 
-resource "aws_iam_role" "rules" {
-  name               = "${var.prefix}-topic-rules"
-  description        = "Topic rules hand messages to both lanes"
-  assume_role_policy = data.aws_iam_policy_document.rules_trust.json
-}
+module "rules_role" {
+  source = "../role"
 
-resource "aws_iam_role_policy" "rules" {
-  name   = "topic-rules"
-  role   = aws_iam_role.rules.id
-  policy = data.aws_iam_policy_document.rules.json
-}
-
-data "aws_iam_policy_document" "rules_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["iot.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
-    }
-
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = [for stream in values(var.streams) : "${local.iot}:rule/${stream.topic_rule}"]
-    }
-  }
+  name        = "${var.prefix}-topic-rules"
+  description = "Topic rules hand messages to both lanes"
+  account     = var.account
+  services    = ["iot.amazonaws.com"]
+  source_arns = [for stream in values(var.streams) : "${local.iot}:rule/${stream.topic_rule}"]
+  policies    = { topic-rules = data.aws_iam_policy_document.rules.json }
 }
 
 data "aws_iam_policy_document" "rules" {

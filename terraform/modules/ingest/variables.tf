@@ -58,7 +58,12 @@ variable "firehose" {
 
 variable "queue" {
   description = "`queue` of the settings."
-  type        = object({ visibility_timeout_seconds = number, retention_seconds = number, max_receive_count = number })
+  type = object({
+    visibility_timeout_seconds = number
+    retention_seconds          = number
+    max_receive_count          = number
+    message_bytes_max          = number
+  })
 }
 
 variable "things" {

@@ -14,7 +14,7 @@ resource "aws_athena_workgroup" "this" {
     }
 
     result_configuration {
-      output_location = "s3://${aws_s3_bucket.this["processed"].bucket}/${local.query_results}/"
+      output_location = "s3://${module.bucket["processed"].name}/${local.query_results}/"
 
       encryption_configuration {
         encryption_option = "SSE_KMS"

@@ -34,8 +34,8 @@ locals {
   }
   hour_folder = "year=$${year}/month=$${month}/day=$${day}/hour=$${hour}/"
 
-  raw_folders       = { for stream in keys(var.streams) : stream => "s3://${local.buckets.raw}/${var.folders.raw}/${stream}/" }
-  processed_folders = { for stream in keys(var.streams) : stream => "s3://${local.buckets.processed}/${var.folders.processed}/${stream}/" }
+  raw_folders       = { for stream in keys(var.streams) : stream => "s3://${local.names["raw-lake"]}/${var.folders.raw}/${stream}/" }
+  processed_folders = { for stream in keys(var.streams) : stream => "s3://${local.names["processed"]}/${var.folders.processed}/${stream}/" }
 }
 
 resource "aws_glue_catalog_database" "this" {

@@ -2,7 +2,7 @@ resource "aws_flow_log" "this" {
   vpc_id          = aws_vpc.this.id
   traffic_type    = "ALL"
   log_destination = aws_cloudwatch_log_group.flow_logs.arn
-  iam_role_arn    = aws_iam_role.flow_logs.arn
+  iam_role_arn    = module.flow_logs_role.arn
 
   tags = { Name = var.prefix }
 }
@@ -14,39 +14,17 @@ resource "aws_cloudwatch_log_group" "flow_logs" {
   kms_key_id        = var.key_arn
 }
 
-resource "aws_iam_role" "flow_logs" {
-  name               = "${var.prefix}-flow-logs"
-  assume_role_policy = data.aws_iam_policy_document.flow_logs_trust.json
-}
+data "aws_partition" "current" {}
 
-data "aws_iam_policy_document" "flow_logs_trust" {
-  statement {
-    sid     = "FlowLogs"
-    actions = ["sts:AssumeRole"]
+module "flow_logs_role" {
+  source = "../role"
 
-    principals {
-      type        = "Service"
-      identifiers = ["vpc-flow-logs.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
-    }
-
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = ["arn:aws:ec2:${var.region}:${var.account}:vpc-flow-log/*"]
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "flow_logs" {
-  name   = "write-flow-logs"
-  role   = aws_iam_role.flow_logs.id
-  policy = data.aws_iam_policy_document.flow_logs.json
+  name        = "${var.prefix}-flow-logs"
+  description = "The network's flow logs are written"
+  account     = var.account
+  services    = ["vpc-flow-logs.amazonaws.com"]
+  source_arns = ["arn:${data.aws_partition.current.partition}:ec2:${var.region}:${var.account}:vpc-flow-log/*"]
+  policies    = { write-flow-logs = data.aws_iam_policy_document.flow_logs.json }
 }
 
 data "aws_iam_policy_document" "flow_logs" {

@@ -1,3 +1,5 @@
+data "aws_partition" "current" {}
+
 resource "aws_sns_topic" "alarms" {
   name              = var.alarm_topic
   kms_master_key_id = var.key_arn
@@ -28,7 +30,7 @@ data "aws_iam_policy_document" "topic" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = ["arn:aws:cloudwatch:${var.region}:${var.account}:alarm:${var.prefix}-*"]
+      values   = ["arn:${data.aws_partition.current.partition}:cloudwatch:${var.region}:${var.account}:alarm:${var.prefix}-*"]
     }
   }
 

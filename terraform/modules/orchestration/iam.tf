@@ -1,36 +1,23 @@
-resource "aws_iam_role" "airflow" {
-  name               = local.name
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+data "aws_partition" "current" {}
+
+locals {
+  partition       = data.aws_partition.current.partition
+  environment_arn = "arn:${local.partition}:airflow:${var.region}:${var.account}:environment/${local.name}"
 }
 
-data "aws_iam_policy_document" "trust" {
-  statement {
-    sid     = "Mwaa"
-    actions = ["sts:AssumeRole"]
+module "role" {
+  source = "../role"
 
-    principals {
-      type        = "Service"
-      identifiers = ["airflow.amazonaws.com", "airflow-env.amazonaws.com"]
-    }
+  name        = local.name
+  description = "What Airflow's environment may do, and what its DAGs may"
+  account     = var.account
+  services    = ["airflow.amazonaws.com", "airflow-env.amazonaws.com"]
+  source_arns = [local.environment_arn]
 
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
-    }
-
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = ["arn:aws:airflow:${var.region}:${var.account}:environment/${local.name}"]
-    }
+  policies = {
+    run-airflow = data.aws_iam_policy_document.airflow.json
+    run-dags    = data.aws_iam_policy_document.dags.json
   }
-}
-
-resource "aws_iam_role_policy" "airflow" {
-  name   = "run-airflow"
-  role   = aws_iam_role.airflow.id
-  policy = data.aws_iam_policy_document.airflow.json
 }
 
 # What MWAA itself needs, as its user guide has it (https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-create-role.html,
@@ -41,13 +28,13 @@ data "aws_iam_policy_document" "airflow" {
   statement {
     sid       = "Health"
     actions   = ["airflow:PublishMetrics"]
-    resources = ["arn:aws:airflow:${var.region}:${var.account}:environment/${local.name}"]
+    resources = [local.environment_arn]
   }
 
   statement {
     sid       = "ReadBucket"
     actions   = ["s3:GetObject*", "s3:GetBucket*", "s3:List*"]
-    resources = [aws_s3_bucket.airflow.arn, "${aws_s3_bucket.airflow.arn}/*"]
+    resources = [module.bucket.arn, "${module.bucket.arn}/*"]
   }
 
   statement {
@@ -61,7 +48,7 @@ data "aws_iam_policy_document" "airflow" {
       "logs:GetQueryResults",
       "logs:PutLogEvents",
     ]
-    resources = ["arn:aws:logs:${var.region}:${var.account}:log-group:airflow-${local.name}-*"]
+    resources = ["arn:${local.partition}:logs:${var.region}:${var.account}:log-group:airflow-${local.name}-*"]
   }
 
   # None of these three can be narrowed to a resource of ours (Service Authorization Reference: CloudWatch, S3; MWAA looks
@@ -87,7 +74,7 @@ data "aws_iam_policy_document" "airflow" {
       "sqs:ReceiveMessage",
       "sqs:SendMessage",
     ]
-    resources = ["arn:aws:sqs:${var.region}:*:airflow-celery-*"]
+    resources = ["arn:${local.partition}:sqs:${var.region}:*:airflow-celery-*"]
   }
 
   statement {
@@ -101,12 +88,6 @@ data "aws_iam_policy_document" "airflow" {
       values   = ["s3.${var.region}.amazonaws.com", "sqs.${var.region}.amazonaws.com"]
     }
   }
-}
-
-resource "aws_iam_role_policy" "dags" {
-  name   = "run-dags"
-  role   = aws_iam_role.airflow.id
-  policy = data.aws_iam_policy_document.dags.json
 }
 
 # What our DAGs and the startup script call (include/telemetry_airflow).

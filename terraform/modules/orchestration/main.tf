@@ -15,10 +15,10 @@ resource "aws_mwaa_environment" "this" {
   environment_class  = var.environment_class
   min_workers        = var.min_workers
   max_workers        = var.max_workers
-  execution_role_arn = aws_iam_role.airflow.arn
+  execution_role_arn = module.role.arn
   kms_key            = var.key_arn
 
-  source_bucket_arn = aws_s3_bucket.airflow.arn
+  source_bucket_arn = module.bucket.arn
   dag_s3_path       = "dags"
 
   # A path goes with its object's version: MWAA would look for the version that it knows, of the object before.
@@ -69,9 +69,6 @@ resource "aws_mwaa_environment" "this" {
 
   depends_on = [
     aws_cloudwatch_log_group.airflow,
-    aws_iam_role_policy.airflow,
-    aws_iam_role_policy.dags,
-    aws_s3_bucket_policy.airflow,
     aws_s3_object.dag,
   ]
 }

@@ -10,10 +10,10 @@ output "environment_name" {
 
 output "bucket" {
   description = "Name of the bucket that holds DAGs, plugins, requirements and startup script."
-  value       = aws_s3_bucket.airflow.bucket
+  value       = module.bucket.name
 }
 
 output "role_arn" {
   description = "ARN of the environment's execution role."
-  value       = aws_iam_role.airflow.arn
+  value       = module.role.arn
 }

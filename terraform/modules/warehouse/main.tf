@@ -47,7 +47,7 @@ resource "aws_db_instance" "this" {
   performance_insights_enabled    = true
   performance_insights_kms_key_id = var.key_arn
   monitoring_interval             = 60
-  monitoring_role_arn             = aws_iam_role.monitoring.arn
+  monitoring_role_arn             = module.monitoring_role.arn
   enabled_cloudwatch_logs_exports = keys(aws_cloudwatch_log_group.database)
 
   lifecycle {

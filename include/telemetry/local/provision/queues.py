@@ -11,12 +11,16 @@ from telemetry.local.provision.site import Site
 def provision_queues(site: Site) -> None:
     """A queue for each stream; a message received too often goes to its dead-letter queue."""
     names, settings = site.settings.names, site.settings.queue
-    retention = {"MessageRetentionPeriod": str(settings.retention_seconds), "SqsManagedSseEnabled": "true"}
+    both = {
+        "MaximumMessageSize": str(settings.message_bytes_max),
+        "MessageRetentionPeriod": str(settings.retention_seconds),
+        "SqsManagedSseEnabled": "true",
+    }
     for stream in site.streams:
-        dead = _provision(site, names.dead_letter_queue(stream), retention)
+        dead = _provision(site, names.dead_letter_queue(stream), both)
         redrive = {"deadLetterTargetArn": dead, "maxReceiveCount": settings.max_receive_count}
         visibility = {"VisibilityTimeout": str(settings.visibility_timeout_seconds)}
-        _provision(site, names.queue(stream), retention | visibility | {"RedrivePolicy": json.dumps(redrive)})
+        _provision(site, names.queue(stream), both | visibility | {"RedrivePolicy": json.dumps(redrive)})
 
 
 def queue_url(site: Site, name: str) -> str:

@@ -1,20 +1,7 @@
-# What becomes of objects as they age. Readings are kept for ever, in ever colder storage.
-
-locals {
-  query_results = "athena-results"
-  colder        = { raw = "${var.folders.raw}/", processed = "${var.folders.processed}/" }
-  expiring = {
-    raw       = {}
-    processed = { "${var.folders.manifests}/" = 90, "${local.query_results}/" = 30 }
-    artefacts = {}
-    logs      = { "" = var.log_retention_days }
-  }
-}
+# What becomes of objects as they age.
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  for_each = aws_s3_bucket.this
-
-  bucket = each.value.id
+  bucket = aws_s3_bucket.this.id
 
   rule {
     id     = "leftovers"
@@ -32,7 +19,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   dynamic "rule" {
-    for_each = { for purpose, folder in local.colder : folder => var.transition_days if purpose == each.key }
+    for_each = var.colder_after_days
 
     content {
       id     = "colder"
@@ -55,7 +42,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   dynamic "rule" {
-    for_each = local.expiring[each.key]
+    for_each = var.expired_after_days
 
     content {
       id     = trimsuffix("expire-${trimsuffix(rule.key, "/")}", "-")
