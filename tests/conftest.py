@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from emulated import REGION, Emulator
 from stack import Stack
@@ -25,7 +25,7 @@ TESTS = Path(__file__).parent
 LONGEST_FIRST = ["stack", "faults", "integration", "terraform", "integration/emulator"]
 
 # No test is about its own duration.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 

@@ -21,7 +21,7 @@ from telemetry.lake.partitions import Interval
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.migrate import migrate
 
-SHARED = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture
