@@ -18,8 +18,8 @@ from telemetry.deployment import Deployment
 from telemetry.lake.history import history_records
 from telemetry.lake.partitions import QUEUE, RAW, Lane
 from telemetry.lake.records import read_receipts
+from telemetry.names import Names
 from telemetry.queues import depth, queue_url
-from telemetry.settings import Names
 from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import Counts

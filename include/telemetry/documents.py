@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from telemetry.errors import TelemetryError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Part(BaseModel):
+    """A part of such a file: a field that it does not know is a fault, and nothing changes it once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def load_document(path: Path, model: type[Model]) -> Model:

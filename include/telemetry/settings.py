@@ -8,13 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from telemetry.documents import load_document
+from telemetry.documents import Part, load_document
 from telemetry.errors import TelemetryError
 from telemetry.lake import partitions
 from telemetry.lake.envelopes import KEYS
 from telemetry.lake.partitions import FIREHOSE_HOUR, RAW, RAW_ERRORS, RULE_ERRORS
+from telemetry.names import Names
 from telemetry.paths import SETTINGS
 
 BUFFER_SECONDS = "TELEMETRY_FIREHOSE_BUFFER_SECONDS"
@@ -22,54 +23,9 @@ Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 RAW_PREFIX = f"{RAW}/{{stream}}/{FIREHOSE_HOUR}/"
 TEMPLATE = r"^([^{}]|\{(prefix|stream|lane|queue|dead_letter_queue)\})+$"
-Template = Annotated[str, Field(pattern=r"^([^{}]|\{prefix\})+$")]
-StreamTemplate = Annotated[str, Field(pattern=r"^([^{}]|\{prefix\})*\{stream\}([^{}]|\{prefix\})*$")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Names(_Part):
-    """The names of AWS resources. Those with ``{stream}`` in them are made by the methods of the same name."""
-
-    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
-    queue_template: StreamTemplate = Field(alias="queue")
-    dead_letter_queue_template: StreamTemplate = Field(alias="dead_letter_queue")
-    delivery_stream_template: StreamTemplate = Field(alias="delivery_stream")
-    topic_rule_template: StreamTemplate = Field(alias="topic_rule")
-    alarm_topic_template: Template = Field(alias="alarm_topic")
-    schedule_template: Template = Field(alias="schedule")
-    state_machine: str
-    layer: str
-    database_secret: str
-
-    def queue(self, stream: str) -> str:
-        return self._filled(self.queue_template, stream)
-
-    def dead_letter_queue(self, stream: str) -> str:
-        return self._filled(self.dead_letter_queue_template, stream)
-
-    def delivery_stream(self, stream: str) -> str:
-        return self._filled(self.delivery_stream_template, stream)
-
-    def topic_rule(self, stream: str) -> str:
-        """Topic rules take no dashes (AWS IoT API reference, CreateTopicRule)."""
-        return self.topic_rule_template.format(prefix=self.prefix.replace("-", "_"), stream=stream)
-
-    @property
-    def alarm_topic(self) -> str:
-        return self._filled(self.alarm_topic_template)
-
-    @property
-    def schedule(self) -> str:
-        return self._filled(self.schedule_template)
-
-    def _filled(self, template: str, stream: str = "") -> str:
-        return template.format(prefix=self.prefix, stream=stream.replace("_", "-"))
-
-
-class Folders(_Part):
+class Folders(Part):
     """Where the lake's objects lie: Terraform is told of what the code reads and writes, and cannot move it."""
 
     raw: str
@@ -88,7 +44,7 @@ class Folders(_Part):
         return self
 
 
-class TopicRule(_Part):
+class TopicRule(Part):
     """A topic rule's SQL, for the topic filter ``{topic}``, and where its errors go, for ``{stream}``."""
 
     sql_template: str = Field(alias="sql")
@@ -113,7 +69,7 @@ class TopicRule(_Part):
         return self.error_key_template.replace("{stream}", stream)
 
 
-class Firehose(_Part):
+class Firehose(Part):
     """Where delivery streams write, and the buffer's bounds as Firehose takes them (API reference, BufferingHints)."""
 
     prefix_template: str = Field(alias="prefix")
@@ -137,7 +93,7 @@ class Firehose(_Part):
         return self.error_prefix_template.replace("{stream}", stream)
 
 
-class Queue(_Part):
+class Queue(Part):
     """SQS's settings (API reference, SetQueueAttributes).
 
     SQS takes messages of up to 1 MiB by now; Terraform's oldest supported provider knows of 256 KiB.
@@ -149,7 +105,7 @@ class Queue(_Part):
     message_bytes_max: Annotated[int, Field(ge=1024, le=262144)]
 
 
-class Function(_Part):
+class Function(Part):
     """A Lambda function's settings (API reference, CreateFunction)."""
 
     name: str
@@ -157,7 +113,7 @@ class Function(_Part):
     timeout_seconds: Annotated[int, Field(ge=1, le=900)]
 
 
-class Functions(_Part):
+class Functions(Part):
     """One for each folder of ``include/functions``."""
 
     device_simulator: Function
@@ -168,7 +124,7 @@ class Functions(_Part):
     data_quality: Function
 
 
-class Simulator(_Part):
+class Simulator(Part):
     """What DeviceSimulatorFunction publishes and when."""
 
     schedule: str
@@ -177,7 +133,7 @@ class Simulator(_Part):
     devices: Positive
 
 
-class Extract(_Part):
+class Extract(Part):
     """Bounds of one drain of the queue."""
 
     queue_batch_messages: Positive
@@ -185,7 +141,7 @@ class Extract(_Part):
     queue_object_bytes: Positive
 
 
-class Transform(_Part):
+class Transform(Part):
     """What bounds the memory of DataTransformationFunction and DataLoadingFunction."""
 
     chunk_rows: Positive
@@ -193,7 +149,7 @@ class Transform(_Part):
     record_bytes_max: Positive
 
 
-class Schedules(_Part):
+class Schedules(Part):
     """When the DAGs run, in UTC, and how they wait."""
 
     queue: str
@@ -204,7 +160,7 @@ class Schedules(_Part):
     look_back_hours: Annotated[int, Field(ge=0)]
 
 
-class Maintenance(_Part):
+class Maintenance(Part):
     """What the daily upkeep sees to."""
 
     months_ahead: Annotated[int, Field(ge=0, le=24)]
@@ -212,7 +168,7 @@ class Maintenance(_Part):
     abandoned_after_minutes: Positive
 
 
-class Retention(_Part):
+class Retention(Part):
     """How long rows are kept; without a number for ever."""
 
     message_ids_days: Positive
@@ -220,7 +176,7 @@ class Retention(_Part):
     quarantine_days: Positive | None
 
 
-class Quality(_Part):
+class Quality(Part):
     """What closing a day checks, and against which bounds."""
 
     rollup_days: Annotated[int, Field(ge=1, le=31)]
@@ -234,7 +190,7 @@ class Quality(_Part):
     silent_devices_max: Annotated[int, Field(ge=0)]
 
 
-class Alarm(_Part):
+class Alarm(Part):
     """A CloudWatch alarm (API reference, PutMetricAlarm) for ``each`` stream, or each lane of each stream.
 
     In the name and in the dimensions stand ``{prefix}``, ``{stream}``, ``{lane}``, ``{queue}`` and
@@ -264,7 +220,7 @@ class Alarm(_Part):
         return self
 
 
-class Settings(_Part):
+class Settings(Part):
     """The whole file."""
 
     names: Names

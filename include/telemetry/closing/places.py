@@ -15,8 +15,8 @@ from telemetry.lake.envelopes import day_number
 from telemetry.lake.history import history_records
 from telemetry.lake.partitions import HIVE_HOUR, QUEUE, RAW, Interval, hour_of, raw_prefix
 from telemetry.lake.records import read_receipts
+from telemetry.names import Names
 from telemetry.queues import depth, list_dead, queue_url
-from telemetry.settings import Names
 from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection
 

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from telemetry.documents import Part
 from telemetry.lake.partitions import HOUR
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
@@ -35,11 +36,7 @@ class TimeFormat(StrEnum):
     epoch_milliseconds = "epoch_milliseconds"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Place(_Part):
+class Place(Part):
     """A value's place in the payload: names joined by dots, from the outside in."""
 
     path: Annotated[str, Field(pattern=PATH)]
@@ -51,7 +48,7 @@ class EventTime(Place):
     format: TimeFormat
 
 
-class ContractField(_Part):
+class ContractField(Part):
     """One field of a reading: a column of the table and of the Parquet files."""
 
     type: FieldType
@@ -72,7 +69,7 @@ class ContractField(_Part):
         return self
 
 
-class Stream(_Part):
+class Stream(Part):
     """One kind of device message: everything that the rest of the system knows of it.
 
     ``stream`` is the name, as in the file's; ``topic`` the MQTT topic filter, whose one ``+`` stands for the device;

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from telemetry.documents import load_document
+from telemetry.documents import Part, load_document
 from telemetry.paths import INCLUDE
 
 RATES = INCLUDE / "cost" / "rates.yaml"
@@ -15,11 +15,7 @@ Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Address = Annotated[str, Field(pattern=r"^https://")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Part):
+class Source(Part):
     """Where prices were read, when, and what that is worth."""
 
     read: date
@@ -27,14 +23,14 @@ class Source(_Part):
     says: str
 
 
-class Tier(_Part):
+class Tier(Part):
     """A price that holds up to a quantity of the month; the last tier has no end."""
 
     usd: Price
     up_to: Annotated[float, Field(gt=0)] | None = None
 
 
-class Rate(_Part):
+class Rate(Part):
     """US dollars for ``per`` units: one price, or one a tier."""
 
     usd: Price | None = None
@@ -64,7 +60,7 @@ class Rate(_Part):
         return total
 
 
-class Rates(_Part):
+class Rates(Part):
     """The whole file."""
 
     region: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from telemetry.documents import load_document
+from telemetry.documents import Part, load_document
 from telemetry.paths import INCLUDE
 
 USAGE = INCLUDE / "cost" / "usage.yaml"
@@ -15,11 +15,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 CompositionName = Literal["minimal", "production"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Database(_Part):
+class Database(Part):
     """An RDS instance."""
 
     instance_class: str = Field(alias="class")
@@ -27,7 +23,7 @@ class Database(_Part):
     storage_gb: Positive
 
 
-class Composition(_Part):
+class Composition(Part):
     """What stands whether messages come or not; ``None`` is what is not built."""
 
     endpoint_zones: Annotated[int, Field(ge=0)]
@@ -36,7 +32,7 @@ class Composition(_Part):
     notebook: str | None
 
 
-class LambdaUsage(_Part):
+class LambdaUsage(Part):
     """How long functions run: seconds, and so many a second."""
 
     start: Positive
@@ -47,7 +43,7 @@ class LambdaUsage(_Part):
     daily_check: Positive
 
 
-class Usage(_Part):
+class Usage(Part):
     """The whole file."""
 
     month_hours: Positive
