@@ -70,8 +70,14 @@ def test_an_offset_moves_the_hour() -> None:
 def test_what_is_made_of_an_object_is_in_its_partition_under_its_name() -> None:
     hour = datetime(2026, 1, 2, 3, tzinfo=UTC)
     key = derived_key(PROCESSED, "door", "lake", f"{raw_prefix('door', hour)}a.jsonl.gz")
-    assert key == f"processed-data/door/lane=lake/{hour.strftime(HIVE_HOUR)}/a.jsonl.parquet"
+    assert key == f"processed-data/door/lane=lake/{hour.strftime(HIVE_HOUR)}/a.jsonl.gz.parquet"
     assert hour_of(key) == hour
+
+
+def test_no_two_objects_share_what_is_made_of_them() -> None:
+    prefix = raw_prefix("door", datetime(2026, 1, 2, 3, tzinfo=UTC))
+    names = ["x.jsonl", "x.jsonl.gz", "a/x.jsonl.gz", "b/x.jsonl.gz", "year=2026/month=01/day=02/hour=03/x.jsonl.gz"]
+    assert len({derived_key(PROCESSED, "door", "lake", prefix + name) for name in names}) == len(names)
 
 
 @pytest.mark.parametrize("key", ["", "raw-data/door/x.gz", "raw-data/door/year=2026/month=1/day=1/hour=1/x"])

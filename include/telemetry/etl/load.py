@@ -11,11 +11,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from telemetry.contracts.model import Stream
+from telemetry.contracts.schema import readings_schema
 from telemetry.errors import TelemetryError
 from telemetry.etl.manifest import RawObject
 from telemetry.etl.merge import Merge, Redelivery
 from telemetry.etl.receipts import read_receipts
-from telemetry.lake.partitions import PROCESSED, QUARANTINE, derived_key, hour_of
+from telemetry.lake.partitions import PROCESSED, QUARANTINE, Lane, derived_key, hour_of
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.ledger import loaded_keys
 from telemetry.warehouse.migrate import up_to_contract
@@ -38,18 +39,19 @@ class Loader:
 
         Raises:
             TelemetryError: an object could not be transformed, or the tables are behind the contract.
-            Exception: the first failure, when all objects have been tried. Loading them again is safe.
+            Exception: a failure that may pass, when all objects have been tried. Loading them again is safe.
         """
-        first: Exception | None = None
+        failures: list[Exception] = []
         for item in self._missing(list(objects)):
             try:
                 self._load(item)
             except Exception as error:
-                first = first or error
+                failures.append(error)
                 if self._connection.closed:
                     break
-        if first:
-            raise first
+        if failures:
+            # The state machine tries again what may pass, and never a TelemetryError.
+            raise min(failures, key=lambda error: type(error) is TelemetryError)
 
     def _missing(self, objects: list[RawObject]) -> list[RawObject]:
         loaded = {
@@ -64,6 +66,8 @@ class Loader:
             raise TelemetryError(f"s3://{item['bucket']}/{item['key']} could not be read: {item['error']}.")
         with tempfile.TemporaryDirectory() as folder:
             readings = self._fetch(PROCESSED, item, Path(folder))
+            if readings.schema_arrow != readings_schema(self._stream, Lane(item["lane"])):
+                raise RuntimeError(f"{item['key']} was transformed by another contract: the next load takes it anew.")
             expected = int(readings.metadata.metadata[b"rejects"])
             rejects = self._fetch(QUARANTINE, item, Path(folder)) if expected else None
             if rejects and rejects.metadata.num_rows != expected:
@@ -77,7 +81,10 @@ class Loader:
         path = into / f"{folder}.parquet"
         with path.open("wb") as file:
             shutil.copyfileobj(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"], file)
-        return pq.ParquetFile(path)
+        fetched = pq.ParquetFile(path)
+        if fetched.metadata.metadata[b"etag"].decode() != item["etag"]:
+            raise RuntimeError(f"{item['key']} was transformed again meanwhile, from another version of it.")
+        return fetched
 
     def _claim(self, cursor: Cursor, item: RawObject) -> bool:
         """Take the object's place in the ledger; ``False`` where another loader has it."""

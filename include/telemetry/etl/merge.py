@@ -40,8 +40,7 @@ class Redelivery:
         """Remember the object's message ids, in their order; those that were remembered before are redelivered."""
         if item["lane"] != Lane.queue:
             return cls()
-        tables = [file.read([MESSAGE_ID.name, DAY.name]) for file in files]
-        found = {id_: day for table in tables for id_, day in zip(*(c.to_pylist() for c in table), strict=True) if id_}
+        found = dict(pair for file in files for pair in _messages(file))
         insert = "INSERT INTO queue_messages (message_id, bucket, key) VALUES %s ON CONFLICT DO NOTHING"
         new = execute_values(
             cursor,
@@ -61,6 +60,19 @@ class Redelivery:
             return rows
         ids = rows[MESSAGE_ID.name]
         return rows.filter(pc.or_(pc.is_in(ids, self.new), pc.is_null(ids)))
+
+
+def _messages(file: pq.ParquetFile) -> Iterator[tuple[str, date]]:
+    """The id of each message that has rows in the file, and the day of its receipt.
+
+    Arrow thins them out first: an object holds a bounded number of messages, and any number of rows.
+    """
+    columns = [MESSAGE_ID.name, DAY.name]
+    for number in range(file.num_row_groups):
+        messages = file.read_row_group(number, columns).group_by(columns).aggregate([])
+        for message_id, day in zip(*(messages[name].to_pylist() for name in columns), strict=True):
+            if message_id:
+                yield message_id, day
 
 
 @dataclass(frozen=True)

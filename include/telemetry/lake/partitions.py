@@ -68,10 +68,12 @@ def queue_prefix(stream: str, hour: datetime) -> str:
 
 
 def derived_key(folder: str, stream: str, lane: str, raw_key: str) -> str:
-    """Where what is made of a raw object goes: below ``folder``, in the raw object's partition, under its name."""
-    hour = hour_of(raw_key).strftime(HIVE_HOUR)
-    name = raw_key.rsplit("/", 1)[1].removesuffix(".gz")
-    return f"{folder}/{stream}/lane={lane}/{hour}/{name}.parquet"
+    """Where what is made of a raw object goes: below ``folder``, in the raw object's partition, under its name.
+
+    No two raw objects of a stream and a lane share it: the name is all of the key that follows the partition.
+    """
+    partition = _partition(raw_key)
+    return f"{folder}/{stream}/lane={lane}{partition[0]}{raw_key[partition.end() :]}.parquet"
 
 
 def hour_of(key: str) -> datetime:
@@ -80,8 +82,12 @@ def hour_of(key: str) -> datetime:
     Raises:
         ValueError: the key is in no hour partition.
     """
+    year, month, day, hour = (int(part) for part in _partition(key).groups())
+    return datetime(year, month, day, hour, tzinfo=UTC)
+
+
+def _partition(key: str) -> re.Match[str]:
     found = _IN_KEY.search(key)
     if found is None:
         raise ValueError(f"{key!r} is in no hour partition")
-    year, month, day, hour = (int(part) for part in found.groups())
-    return datetime(year, month, day, hour, tzinfo=UTC)
+    return found
