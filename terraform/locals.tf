@@ -26,6 +26,10 @@ locals {
 locals {
   account = data.aws_caller_identity.current.account_id
 
+  # As many as the composition says, in a region that has so many.
+  available_zones = local.create_network && var.zones == null ? sort(data.aws_availability_zones.available[0].names) : []
+  zones           = var.zones != null ? var.zones : slice(local.available_zones, 0, min(local.composition.zones, length(local.available_zones)))
+
   network = local.create_network ? {
     vpc_id            = module.network[0].vpc_id
     subnet_ids        = module.network[0].subnet_ids

@@ -36,8 +36,8 @@ module "network" {
   account                 = local.account
   region                  = var.region
   cidr                    = var.network_cidr
-  zones                   = var.zones != null ? var.zones : slice(sort(data.aws_availability_zones.available[0].names), 0, local.composition.zones)
-  nat_gateway             = local.create_airflow
+  zones                   = local.zones
+  nat_gateway             = coalesce(var.nat_gateway, local.create_airflow || local.create_notebook)
   endpoints_in_every_zone = local.composition.endpoints_in_every_zone
   operator_cidrs          = var.operator_cidrs
   key_arn                 = module.encryption.key_arn

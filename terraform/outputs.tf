@@ -12,6 +12,11 @@ output "environment" {
   )
 }
 
+output "network" {
+  description = "Ids of the VPC, its private subnets and the security group that reaches the warehouse: for an Airflow of your own."
+  value       = local.network
+}
+
 output "raw_bucket" {
   description = "Name of the raw bucket."
   value       = module.lake.raw_bucket.name

@@ -201,6 +201,12 @@ variable "zones" {
   default     = null
 }
 
+variable "nat_gateway" {
+  description = "Whether the private subnets of the VPC that is built reach the internet. Null: where MWAA or the notebook is. An Airflow of your own in them needs it too."
+  type        = bool
+  default     = null
+}
+
 variable "operator_cidrs" {
   description = "Addresses, of a VPN or a peered network, from which people reach the warehouse and Airflow's pages."
   type        = set(string)

@@ -15,7 +15,8 @@ StreamTemplate = Annotated[str, Field(pattern=r"^([^{}]|\{prefix\})*\{stream\}([
 class Names(Part):
     """The names of AWS resources. Those with ``{stream}`` in them are made by the methods of the same name."""
 
-    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")]
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=14)]
+    """With a stream's 40 letters a delivery stream's name has the 64 that Firehose takes; RDS takes no double dash."""
     queue_template: StreamTemplate = Field(alias="queue")
     dead_letter_queue_template: StreamTemplate = Field(alias="dead_letter_queue")
     delivery_stream_template: StreamTemplate = Field(alias="delivery_stream")

@@ -39,7 +39,7 @@ class Container:
     folder: Path
     emulator: Emulator
 
-    def start(self, value: str | None) -> tuple[dict[str, str] | None, str]:
+    def start(self, value: str | None, component: str = "worker") -> tuple[dict[str, str] | None, str]:
         """The environment that the script left, if any, and what it said; ``value`` is the parameter's."""
         ssm = self.emulator.client("ssm")
         if value is None:
@@ -52,6 +52,7 @@ class Container:
         environment = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHON": sys.executable,
+            "MWAA_AIRFLOW_COMPONENT": component,
             "AWS_ENDPOINT_URL": self.emulator.url,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
@@ -76,6 +77,12 @@ def test_every_variable_is_exported_and_named_in_the_log(container: Container) -
     assert {name: found.get(name) for name in ENVIRONMENT} == ENVIRONMENT
     assert said == f"startup.sh: {', '.join(ENVIRONMENT)} from the SSM parameter {PARAMETER}.\n"
     assert "telemetry_exports" not in found
+
+
+def test_a_web_server_starts_without_reaching_any_service(container: Container) -> None:
+    found, said = container.start(None, component="webserver")
+    assert found is not None
+    assert (found.keys() & ENVIRONMENT.keys(), said) == (set(), "")
 
 
 @settings(max_examples=4)

@@ -25,7 +25,7 @@ locals {
     export TELEMETRY_RAW_BUCKET=${var.raw_bucket.name}
     export TELEMETRY_PROCESSED_BUCKET=${var.processed_bucket.name}
     VARIABLES
-    systemctl restart jupyter-server
+    systemctl --no-block restart jupyter-server # it may wait for this script to end
   SCRIPT
 }
 
@@ -65,6 +65,12 @@ resource "aws_s3_object" "notebook" {
   key        = local.notebook_key
   source     = var.notebook_file
   kms_key_id = var.key_arn
+
+  override_provider {
+    default_tags {
+      tags = {} # S3 gives an object ten tags at most: not for everyone's default tags
+    }
+  }
 }
 
 # The workgroup, and with it the Glue tables, as a data source in QuickSight. Its own role must be given the lake there:

@@ -43,9 +43,9 @@ variable "instance_type" {
 }
 
 variable "platform_identifier" {
-  description = "SageMaker's platform of the notebook. Provider 5.x knows those up to notebook-al2-v3; from 6.16 on, choose notebook-al2023-v1."
+  description = "SageMaker's platform of the notebook. Null: SageMaker's newest; provider 5.x does not know it by its name."
   type        = string
-  default     = "notebook-al2-v3"
+  default     = null
 }
 
 variable "volume_gib" {

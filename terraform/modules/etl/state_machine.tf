@@ -45,7 +45,8 @@ module "state_machine_role" {
   description = "What the state machine ${var.state_machine.name} may do"
   account     = var.account
   services    = ["states.amazonaws.com"]
-  source_arns = ["${local.states}:stateMachine:${var.state_machine.name}"]
+  # The children of its Distributed Map belong to stateMachine:NAME/LABEL (Step Functions API reference, StartExecution).
+  source_arns = [for suffix in ["", "/*"] : "${local.states}:stateMachine:${var.state_machine.name}${suffix}"]
   policies    = { state-machine = data.aws_iam_policy_document.state_machine.json }
 }
 

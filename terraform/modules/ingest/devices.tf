@@ -56,6 +56,13 @@ resource "aws_iot_policy" "device" {
       },
     ]
   })
+
+  lifecycle {
+    postcondition {
+      condition     = length(self.policy) <= 2048
+      error_message = "The topics of so many streams are longer than the 2,048 characters that an IoT policy holds: give streams a common first level, or a deployment of their own."
+    }
+  }
 }
 
 # A gateway is whoever runs `telemetry simulate` or `telemetry replay`: one connection, with a client id of its own.
@@ -76,6 +83,13 @@ resource "aws_iot_policy" "gateway" {
       },
     ]
   })
+
+  lifecycle {
+    postcondition {
+      condition     = length(self.policy) <= 2048
+      error_message = "The topics of so many streams are longer than the 2,048 characters that an IoT policy holds: give streams a common first level, or a deployment of their own."
+    }
+  }
 }
 
 data "aws_iot_endpoint" "this" {

@@ -35,7 +35,7 @@ variable "zones" {
 }
 
 variable "nat_gateway" {
-  description = "Whether the private subnets reach the internet through a NAT gateway. MWAA needs it to install its requirements."
+  description = "Whether the private subnets reach the internet through a NAT gateway. MWAA and the notebook need it to install what they do, an Airflow of one's own to reach AWS."
   type        = bool
   default     = false
 }

@@ -16,6 +16,12 @@ resource "aws_s3_object" "dag" {
   source      = "${var.artefacts_folder}/${each.value}"
   source_hash = filemd5("${var.artefacts_folder}/${each.value}")
   kms_key_id  = var.key_arn
+
+  override_provider {
+    default_tags {
+      tags = {} # S3 gives an object ten tags at most: not for everyone's default tags
+    }
+  }
 }
 
 resource "aws_s3_object" "artefact" {
@@ -29,6 +35,12 @@ resource "aws_s3_object" "artefact" {
   key        = each.value
   source     = "${var.artefacts_folder}/${each.value}"
   kms_key_id = var.key_arn
+
+  override_provider {
+    default_tags {
+      tags = {} # S3 gives an object ten tags at most: not for everyone's default tags
+    }
+  }
 
   lifecycle {
     create_before_destroy = true # workers that start during the update still fetch the old one

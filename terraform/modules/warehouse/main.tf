@@ -65,11 +65,12 @@ resource "aws_db_subnet_group" "this" {
 resource "aws_db_parameter_group" "this" {
   name        = "${local.identifier}-${local.family}"
   family      = local.family
-  description = "TLS for everyone, and room for loads of many rows"
+  description = "TLS for everyone, and room for loads of many rows" # synchronous_commit stays as it is: on
 
   parameter {
-    name  = "rds.force_ssl"
-    value = "1"
+    name         = "rds.force_ssl"
+    value        = "1"
+    apply_method = "pending-reboot" # as RDS has it where 1 is the default: each plan would change it else
   }
 
   dynamic "parameter" {
@@ -82,9 +83,6 @@ resource "aws_db_parameter_group" "this" {
       # Fewer checkpoints: after each one PostgreSQL writes every page that it touches to the log whole.
       checkpoint_timeout = "900"
       max_wal_size       = "4096"
-
-      # A load that the ledger calls committed is on disk.
-      synchronous_commit = "on"
 
       log_statement              = "ddl"
       log_min_duration_statement = "2000"
