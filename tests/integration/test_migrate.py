@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from etl import at_once, rows
-from telemetry.contracts.model import Stream
+from telemetry.contracts.model import Place, Stream
 from telemetry.errors import TelemetryError
 from telemetry.local.postgres import Login
 from telemetry.paths import MIGRATIONS
@@ -77,6 +77,22 @@ def test_a_changed_type_is_refused_and_nothing_is_done(empty_database: Connectio
     with pytest.raises(TelemetryError, match="Stream door: field level is text in the contract, and double precision"):
         migrate(empty_database, door(new="string", level="string"))
     assert "new" not in columns(empty_database)
+
+
+@pytest.mark.parametrize("had", [True, False])
+def test_reading_ids_are_made_of_the_same_as_long_as_there_are_readings(empty_database: Connection, had: bool) -> None:
+    plain = door(open="boolean")
+    with_id = {"door": plain["door"].model_copy(update={"message_id": Place(path="id")})}
+    before, after = (with_id, plain) if had else (plain, with_id)
+    migrate(empty_database, after)
+    migrate(empty_database, before)
+    with empty_database, empty_database.cursor() as cursor:
+        cursor.execute("INSERT INTO door_readings VALUES ('d', now(), gen_random_uuid(), true, NULL, 1)")
+    with pytest.raises(
+        TelemetryError, match=f"message_id is {'gone' if had else 'new'}, and door_readings has readings"
+    ):
+        migrate(empty_database, after)
+    assert migrate(empty_database, before) == []
 
 
 def test_a_migration_that_was_changed_is_refused(empty_database: Connection, tmp_path: Path) -> None:

@@ -32,13 +32,15 @@ def migrate(connection: Connection, streams: Mapping[str, Stream], folder: Path 
     table comes with the partitions of the next months; the later ones are the DAG ``maintenance``'s to make.
 
     Raises:
-        TelemetryError: an applied migration's file has changed since, or a field's type is not its column's.
+        TelemetryError: an applied migration's file has changed since, a field's type is not its column's, or a stream
+            that has readings begins or ceases to have a ``message_id``.
     """
     with transaction(connection) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         done = _apply_files(cursor, folder)
         for stream in streams.values():
             done += _bring_up(cursor, stream) + rollup_table(cursor, stream)
+            _hold_reading_ids(cursor, stream)
     return done
 
 
@@ -91,6 +93,26 @@ def _bring_up(cursor: Cursor, stream: Stream) -> list[str]:
     cursor.execute(_create_table(stream.table, wanted))
     create_partitions(cursor, stream.table, datetime.now(UTC), load_settings().maintenance.months_ahead)
     return [f"table {stream.table}"]
+
+
+def _hold_reading_ids(cursor: Cursor, stream: Stream) -> None:
+    """Refuse ids of another making for a stream that has readings: each that comes again would be stored again."""
+    made_of = "message_id" if stream.message_id else "values"
+    cursor.execute("SELECT made_of FROM reading_ids WHERE stream = %s", (stream.stream,))
+    found = cursor.fetchone()
+    if found and found[0] != made_of:
+        cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(stream.table)))
+        if cursor.fetchone() == (True,):
+            change, ids = ("new", "values") if stream.message_id else ("gone", "message ids")
+            raise TelemetryError(
+                f"Stream {stream.stream}: message_id is {change}, and {stream.table} has readings whose ids are made "
+                f"of their {ids}: what comes again would be stored twice.",
+                "Put it back as it was, or give the messages a new stream.",
+            )
+    cursor.execute(
+        "INSERT INTO reading_ids VALUES (%s, %s) ON CONFLICT (stream) DO UPDATE SET made_of = EXCLUDED.made_of",
+        (stream.stream, made_of),
+    )
 
 
 def _create_table(table: str, columns: Iterable[Column]) -> sql.Composed:
