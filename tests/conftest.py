@@ -109,8 +109,12 @@ def warehouse(empty_database: Connection) -> Connection:
 
 
 @pytest.fixture
-def aws(cloud: Emulator, database: Login, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The emulator, with the environment pointing at it and at buckets of the test's own."""
+def aws(cloud: Emulator, database: Login, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Emulator:
+    """The emulator, with the environment pointing at it and at buckets of the test's own.
+
+    The state folder is empty: commands refuse an environment that is not that of the stack that runs here.
+    """
+    monkeypatch.setenv("TELEMETRY_STATE", str(tmp_path / "state"))
     for name in ("TELEMETRY_RAW_BUCKET", "TELEMETRY_PROCESSED_BUCKET"):
         monkeypatch.setenv(name, cloud.bucket())
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):

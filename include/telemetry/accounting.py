@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import chain
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
 
+from telemetry import metrics
 from telemetry.aws import client
 from telemetry.contracts.model import Stream
 from telemetry.deployment import Deployment
-from telemetry.lake.history import history_records
-from telemetry.lake.partitions import QUEUE, RAW, Lane
-from telemetry.lake.records import read_receipts
+from telemetry.in_flight import Objects
+from telemetry.lake.history import NAME
+from telemetry.lake.partitions import Interval, Lane
+from telemetry.metrics import FIREHOSE_TRIES, MINUTE, first_day
 from telemetry.names import Names
 from telemetry.queues import depth, queue_url
+from telemetry.settings import Settings
 from telemetry.warehouse import ledger
-from telemetry.warehouse.connection import Connection
-from telemetry.warehouse.ledger import Counts
-
-FOLDERS = {Lane.lake: RAW, Lane.queue: QUEUE}
-"""Where in the raw bucket each lane's objects are."""
-
-METRIC_DAYS = 455
-"""How long CloudWatch keeps the hourly sums of its metrics (CloudWatch user guide, "Metrics retention")."""
+from telemetry.warehouse.connection import Connection, transaction
 
 
 @dataclass(frozen=True)
 class LaneAccount:
-    """One lane's messages; ``messages`` are those of the ledger's objects, whose rows the next three count."""
+    """One lane's messages; ``messages`` are those of the ledger's objects, whose rows the next three count.
+
+    All of them are of the days of which CloudWatch knows what was published, or of history objects.
+    """
 
     published: int
     messages: int
@@ -81,6 +77,9 @@ class StreamAccount:
         return {**{name: getattr(self, name) for name in names}, "lanes": lanes}
 
 
+FLOW = (metrics.published, metrics.taken, metrics.delivered)
+
+
 class Flow(NamedTuple):
     """CloudWatch's counts of one stream: messages published, and records that Firehose took in and delivered."""
 
@@ -90,133 +89,122 @@ class Flow(NamedTuple):
 
 
 def account(
-    streams: Iterable[Stream], connection: Connection, deployment: Deployment, names: Names
+    streams: Iterable[Stream], connection: Connection, deployment: Deployment, settings: Settings
 ) -> dict[str, StreamAccount]:
-    """Count every stream's messages where they are.
+    """Count every stream's messages where they are: those that were received since ``first_day``, and all history.
 
-    Published are CloudWatch's topic matches of the last ``METRIC_DAYS`` and the records of history objects. CloudWatch
-    is minutes late on AWS, and places are counted one after the other: ``unaccounted`` means something once no message
-    has come, and no load has run, for as long.
+    Of the days before, CloudWatch does not know what was published. It is minutes late on AWS, and places are counted
+    one after the other: ``unaccounted`` means something once no message has come, and no load has run, for as long.
     """
-    streams = list(streams)
-    flow = flows((stream.stream for stream in streams), names)
-    return {
-        stream.stream: _stream_account(stream, connection, deployment, names, flow[stream.stream]) for stream in streams
-    }
+    streams, now = list(streams), datetime.now(UTC)
+    names = [stream.stream for stream in streams]
+    flow = flows(names, settings.names)
+    buffered = metrics.buffered(
+        client("cloudwatch"), settings.names, names, until=now + MINUTE, now=now, held=FIREHOSE_TRIES
+    )
+    accountant = _Accountant(connection, deployment, settings.names, first_day(now))
+    return {one.stream: accountant.count(one, flow[one.stream].published, buffered[one.stream]) for one in streams}
 
 
 def flows(streams: Iterable[str], names: Names) -> dict[str, Flow]:
-    """The flow of every stream over the last ``METRIC_DAYS``."""
-    streams = list(streams)
-    if not streams:
-        return {}
-    now = datetime.now(UTC)
-    first = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=METRIC_DAYS)
-    queries = [query for place, stream in enumerate(streams) for query in _queries(place, names, stream)]
-    counts: dict[str, int] = defaultdict(int)
-    pages = client("cloudwatch").get_paginator("get_metric_data")
-    for page in pages.paginate(MetricDataQueries=queries, StartTime=first, EndTime=now + timedelta(minutes=1)):
-        for result in page["MetricDataResults"]:
-            counts[result["Id"]] += round(sum(result["Values"]))
-    return {stream: Flow(*(counts[f"{name}_{place}"] for name in Flow._fields)) for place, stream in enumerate(streams)}
+    """The flow of every stream since ``first_day``."""
+    now, streams = datetime.now(UTC), list(streams)
+    asked = {stream: [metric(names, stream) for metric in FLOW] for stream in streams}
+    start = Interval.day(first_day(now)).start
+    counts = metrics.sums(client("cloudwatch"), [one for three in asked.values() for one in three], start, now + MINUTE)
+    return {stream: Flow(*(counts[one] for one in three)) for stream, three in asked.items()}
 
 
-def _queries(place: int, names: Names, stream: str) -> Iterator[dict[str, Any]]:
-    rule, firehose = names.topic_rule(stream), names.delivery_stream(stream)
-    metrics = {
-        "published": ("AWS/IoT", "TopicMatch", "RuleName", rule),
-        "incoming": ("AWS/Firehose", "IncomingRecords", "DeliveryStreamName", firehose),
-        "delivered": ("AWS/Firehose", "DeliveryToS3.Records", "DeliveryStreamName", firehose),
-    }
-    for name, (namespace, metric, dimension, value) in metrics.items():
-        what = {"Namespace": namespace, "MetricName": metric, "Dimensions": [{"Name": dimension, "Value": value}]}
-        yield {"Id": f"{name}_{place}", "MetricStat": {"Metric": what, "Period": 86400, "Stat": "Sum"}}
+class _Table(NamedTuple):
+    """A stream's table: the number of readings, and the newest event time."""
+
+    readings: int
+    newest: datetime | None
 
 
-def _stream_account(
-    stream: Stream, connection: Connection, deployment: Deployment, names: Names, flow: Flow
-) -> StreamAccount:
-    name = stream.stream
-    readings, newest = _table(connection, stream)
-    counts = ledger.counts(connection, stream=name)
-    lake = _bucket(connection, deployment.raw_bucket, name, Lane.lake)
-    queue = _bucket(connection, deployment.raw_bucket, name, Lane.queue)
-    buffered = max(0, flow.incoming - flow.delivered)
-    sqs = client("sqs")
-    waiting, dead = (depth(sqs, queue_url(sqs, queue)) for queue in (names.queue(name), names.dead_letter_queue(name)))
-    return StreamAccount(
-        readings=readings,
-        freshness_seconds=round((datetime.now(UTC) - newest).total_seconds(), 1) if newest else None,
-        partitions=len({count.partition_start for count in counts}),
-        queue_depth=waiting,
-        dlq_depth=dead,
-        lanes={
-            Lane.lake: _lane(Lane.lake, counts, flow.published + lake.history, buffered + lake.not_loaded),
-            Lane.queue: _lane(Lane.queue, counts, flow.published, waiting + dead + queue.not_loaded),
-        },
-    )
+class _Ledger(NamedTuple):
+    """What the ledger has of one lane's messages."""
+
+    messages: int = 0
+    loaded: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
 
 
-def _lane(lane: Lane, counts: Iterable[Counts], published: int, in_flight: int) -> LaneAccount:
-    rows = [count for count in counts if count.lane == lane]
-    sums = {
-        name: sum(getattr(row, name) for row in rows) for name in ("messages", "loaded", "duplicate", "quarantined")
-    }
-    return LaneAccount(published=published, in_flight=in_flight, **sums)
+@dataclass(frozen=True)
+class _Accountant:
+    """Counts a stream's messages that were received on the day ``first`` or later, and its history."""
+
+    connection: Connection
+    deployment: Deployment
+    names: Names
+    first: date
+
+    def count(self, stream: Stream, published: int, buffered: int) -> StreamAccount:
+        """The account; ``buffered`` is what Firehose may still hold.
+
+        Places are counted in the order in which messages pass them, the ledger last: none slips through.
+        """
+        name = stream.stream
+        waiting, dead = self._depths(name)
+        objects = Objects(self.connection, client("s3"), self.deployment.raw_bucket, name)
+        lake, queue = (objects.since(lane, self.first) for lane in (Lane.lake, Lane.queue))
+        ids = queue.ids - ledger.known_messages(self.connection, queue.ids)
+        loaded, table = self._ledger(name), self._table(stream)
+        return StreamAccount(
+            readings=table.readings,
+            freshness_seconds=_age(table.newest),
+            partitions=self._partitions(name),
+            queue_depth=waiting,
+            dlq_depth=dead,
+            lanes={
+                Lane.lake: LaneAccount(
+                    published + lake.history,
+                    *loaded.get(Lane.lake, _Ledger()),
+                    in_flight=buffered + len(lake.ids) + lake.without_id,
+                ),
+                Lane.queue: LaneAccount(
+                    published,
+                    *loaded.get(Lane.queue, _Ledger()),
+                    in_flight=waiting + dead + len(ids) + queue.without_id,
+                ),
+            },
+        )
+
+    def _depths(self, stream: str) -> tuple[int, int]:
+        """Of the queue and of the dead-letter queue."""
+        sqs = client("sqs")
+        queue, dead = self.names.queue(stream), self.names.dead_letter_queue(stream)
+        return depth(sqs, queue_url(sqs, queue)), depth(sqs, queue_url(sqs, dead))
+
+    def _ledger(self, stream: str) -> dict[Lane, _Ledger]:
+        """By lane, the messages that count, and the rows of the objects that hold any."""
+        with transaction(self.connection) as cursor:
+            cursor.execute(
+                """SELECT lane, sum(days.messages)::bigint, sum(loaded)::bigint, sum(duplicate)::bigint,
+                    sum(quarantined)::bigint
+                FROM load_objects JOIN (
+                    SELECT bucket, key, sum(messages) AS messages FROM load_object_days
+                    WHERE stream = %(stream)s AND (day >= %(first)s OR key ~ %(history)s) GROUP BY bucket, key
+                ) AS days USING (bucket, key) GROUP BY lane""",
+                {"stream": stream, "first": self.first, "history": NAME.pattern},
+            )
+            return {Lane(lane): _Ledger(*counts) for lane, *counts in cursor}
+
+    def _partitions(self, stream: str) -> int:
+        with transaction(self.connection) as cursor:
+            cursor.execute("SELECT count(DISTINCT partition_start) FROM load_objects WHERE stream = %s", [stream])
+            return int(cursor.fetchall()[0][0])
+
+    def _table(self, stream: Stream) -> _Table:
+        """A new stream has no table yet."""
+        with transaction(self.connection) as cursor:
+            cursor.execute("SELECT to_regclass(quote_ident(%s)) IS NOT NULL", [stream.table])
+            if cursor.fetchall() == [(False,)]:
+                return _Table(0, None)
+            cursor.execute(sql.SQL("SELECT count(*), max(event_time) FROM {}").format(sql.Identifier(stream.table)))
+            return _Table(*cursor.fetchall()[0])
 
 
-def _table(connection: Connection, stream: Stream) -> tuple[int, datetime | None]:
-    """The number of readings and the newest event time; a new stream has no table yet."""
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass(quote_ident(%s)) IS NOT NULL", [stream.table])
-        if cursor.fetchall() == [(False,)]:
-            return 0, None
-        cursor.execute(sql.SQL("SELECT count(*), max(event_time) FROM {}").format(sql.Identifier(stream.table)))
-        readings, newest = cursor.fetchall()[0]
-        return readings, newest
-
-
-class Objects(NamedTuple):
-    """Records that history objects brought, and messages that are in objects and not in the ledger."""
-
-    history: int
-    not_loaded: int
-
-
-def _bucket(connection: Connection, bucket: str, stream: str, lane: Lane) -> Objects:
-    s3 = client("s3")
-    history = 0
-    missing: list[str] = []
-    for keys in _pages(s3, bucket, f"{FOLDERS[lane]}/{stream}/"):
-        history += sum(history_records(key) or 0 for key in keys)
-        loaded = ledger.loaded_keys(connection, bucket, keys)
-        missing += [key for key in keys if key not in loaded]
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        receipts = list(pool.map(lambda key: _receipts(s3, bucket, key), missing))
-    ids = set(chain.from_iterable(one.ids for one in receipts))
-    if lane is Lane.queue:
-        ids -= ledger.known_messages(connection, ids)
-    return Objects(history, sum(one.without_id for one in receipts) + len(ids))
-
-
-def _pages(s3: Any, bucket: str, prefix: str) -> Iterator[list[str]]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        yield [entry["Key"] for entry in page.get("Contents", [])]
-
-
-class Receipts(NamedTuple):
-    """The messages of one object: the ids of their envelopes, and how many have none."""
-
-    ids: set[str]
-    without_id: int
-
-
-def _receipts(s3: Any, bucket: str, key: str) -> Receipts:
-    ids: set[str] = set()
-    without_id = 0
-    for receipt in read_receipts(s3.get_object(Bucket=bucket, Key=key)["Body"]):
-        if receipt.message_id is None:
-            without_id += 1
-        else:
-            ids.add(receipt.message_id)
-    return Receipts(ids, without_id)
+def _age(moment: datetime | None) -> float | None:
+    return round((datetime.now(UTC) - moment).total_seconds(), 1) if moment else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +19,10 @@ BATCH_BYTES = 256 * 1024
 """Bytes that SQS takes in one call, whatever the quota of the account."""
 HIDDEN_SECONDS = 60
 """How long a message that was received is kept from others; if we die, it is back after that."""
+LOOKED_AT_A_SECOND = 100
+"""Messages, at the least: who looks at many hides them for longer, so that none is back before the last is seen."""
+HIDDEN_MAX = 43_200
+"""Seconds that SQS hides a message at the most (API reference, ReceiveMessage)."""
 WAIT_SECONDS = 1
 """A long poll asks all of SQS's servers; it returns as soon as there is a message."""
 EMPTY_ROUNDS = 2
@@ -75,21 +80,37 @@ def depth(sqs: Any, url: str) -> int:
     return sum(int(found.get(count, 0)) for count in counts)
 
 
-def list_dead(
-    sqs: Any, url: str, limit: int, on_progress: Callable[[int], object] = lambda messages: None
-) -> list[DeadMessage]:
+def look(sqs: Any, url: str, most: int) -> Iterator[Message]:
+    """At most so many of a queue's messages, each once and one at a time; SQS may not give all that it has.
+
+    They are hidden from others until all of them were looked at, and then given back: each look counts as a receive.
+    Of a message no more than its id and its handle is kept. Where SQS is slower than ``LOOKED_AT_A_SECOND``, the look
+    ends before the first messages are back.
+    """
+    hidden = min(HIDDEN_SECONDS + most // LOOKED_AT_A_SECOND, HIDDEN_MAX)
+    end = time.monotonic() + hidden
+    handles: dict[str, str] = {}
+    try:
+        for messages in _rounds(sqs, url, lambda: most - len(handles) if time.monotonic() < end else 0, hidden):
+            new = [message for message in messages if message["MessageId"] not in handles]
+            handles.update((message["MessageId"], message["ReceiptHandle"]) for message in messages)
+            yield from new
+    finally:
+        _give_back(sqs, url, list(handles.values()))
+
+
+def list_dead(sqs: Any, url: str, limit: int) -> list[DeadMessage]:
     """At most so many messages, those that were sent first before the others; SQS may not give all that it has.
 
-    They are received to be looked at, and given back at once: each look counts as a receive.
+    They are received to be looked at, and then given back: each look counts as a receive.
     """
-    found: dict[str, Message] = {}
-    try:
-        for messages in _rounds(sqs, url, lambda: limit - len(found)):
-            found.update((message["MessageId"], message) for message in messages)
-            on_progress(len(found))
-    finally:
-        _give_back(sqs, url, list(found.values()))
-    return sorted(map(_dead, found.values()), key=lambda message: message.sent_at)
+    return sorted(map(_dead, look(sqs, url, limit)), key=lambda message: message.sent_at)
+
+
+def receipt(message: Message) -> tuple[str, datetime]:
+    """The id of a message's envelope and when the topic rule took it; of one without, SQS's id and when it was sent."""
+    document = orjson.loads(_line(message))
+    return document["message_id"], _moment(document["received_at"])
 
 
 def redrive(
@@ -101,7 +122,7 @@ def redrive(
     now. So wherever this dies, a message is in one of the queues or in both, and the ledger knows it by its envelope.
     """
     done = Redriven()
-    for messages in _rounds(sqs, source, lambda: AT_ONCE):
+    for messages in _rounds(sqs, source, lambda: AT_ONCE, HIDDEN_SECONDS):
         new = [message for message in messages if message["MessageId"] not in done.refused]
         for batch in _batches([(message, _line(message)) for message in new]):
             entries = [{"Id": str(number), "MessageBody": line} for number, (_, line) in enumerate(batch)]
@@ -110,21 +131,21 @@ def redrive(
             for entry in answer.get("Failed", []):
                 done.refused[batch[int(entry["Id"])][0]["MessageId"]] = entry.get("Message") or entry["Code"]
             if sent:
-                sqs.delete_message_batch(QueueUrl=source, Entries=_handles(sent))
+                sqs.delete_message_batch(QueueUrl=source, Entries=_entries(one["ReceiptHandle"] for one in sent))
             done.moved += len(sent)
             on_progress(done.moved)
     return done
 
 
-def _rounds(sqs: Any, url: str, wanted: Callable[[], int]) -> Iterator[list[Message]]:
-    """Messages that were not received before, until so many are not wanted or the queue seems to have no more."""
+def _rounds(sqs: Any, url: str, wanted: Callable[[], int], hidden: int) -> Iterator[list[Message]]:
+    """What SQS gives, until no more is wanted or the queue seems to have none that was not received before."""
     known: set[str] = set()
     idle = 0
     while idle < EMPTY_ROUNDS and (most := wanted()) > 0:
         answer = sqs.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=min(most, AT_ONCE),
-            VisibilityTimeout=HIDDEN_SECONDS,
+            VisibilityTimeout=hidden,
             WaitTimeSeconds=WAIT_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
         )
@@ -135,14 +156,14 @@ def _rounds(sqs: Any, url: str, wanted: Callable[[], int]) -> Iterator[list[Mess
             yield messages
 
 
-def _give_back(sqs: Any, url: str, messages: list[Message]) -> None:
-    for start in range(0, len(messages), AT_ONCE):
-        entries = [{**entry, "VisibilityTimeout": 0} for entry in _handles(messages[start : start + AT_ONCE])]
+def _give_back(sqs: Any, url: str, handles: list[str]) -> None:
+    for start in range(0, len(handles), AT_ONCE):
+        entries = [{**entry, "VisibilityTimeout": 0} for entry in _entries(handles[start : start + AT_ONCE])]
         sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
 
-def _handles(messages: list[Message]) -> list[dict[str, str]]:
-    return [{"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(messages)]
+def _entries(handles: Iterable[str]) -> list[dict[str, str]]:
+    return [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(handles)]
 
 
 def _line(message: Message) -> str:

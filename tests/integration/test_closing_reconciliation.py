@@ -14,12 +14,8 @@ from hypothesis import strategies as st
 from closed_days import AFTER, BEFORE, DAY, TODAY, Ground, contract, noon
 from emulated import Emulator
 from etl import Execution, envelope, put_raw, reading, s3
-from telemetry.closing.reconciliation import (
-    RECOUNTS,
-    DayNotReadyError,
-    Reconciliation,
-    count_until_it_adds_up,
-)
+from telemetry.closing.queue import DayNotReadyError
+from telemetry.closing.reconciliation import RECOUNTS, Reconciliation, count_until_it_adds_up
 from telemetry.deployment import Deployment
 from telemetry.lake.history import write_history
 from telemetry.lake.partitions import HOUR, Interval, Lane
@@ -34,7 +30,7 @@ def ground(warehouse: Connection, aws: Emulator) -> Ground:
     return Ground(warehouse, aws)
 
 
-LAKE_PLACES = ("ledger", "object", "hour_after", "lost")
+LAKE_PLACES = ("ledger", "hour_before", "object", "hour_after", "lost")
 QUEUE_PLACES = ("ledger", "object", "days_after", "dead_letter", "object_and_dead_letter", "ledger_and_object", "lost")
 
 
@@ -51,8 +47,8 @@ published = st.lists(st.builds(Told, days, st.sampled_from(LAKE_PLACES), st.samp
 
 
 def put_lake(ground: Ground, messages: dict[str, Told]) -> None:
-    last, first = Interval.day(DAY).end - HOUR, Interval.day(DAY).end
-    for place, hour in (("ledger", noon(DAY)), ("object", last), ("hour_after", first)):
+    before, last, first = Interval.day(DAY).start - HOUR, Interval.day(DAY).end - HOUR, Interval.day(DAY).end
+    for place, hour in (("ledger", noon(DAY)), ("hour_before", before), ("object", last), ("hour_after", first)):
         chosen = {id_: one for id_, one in messages.items() if one.lake == place}
         if place == "ledger":
             ground.load(Lane.lake, ground.key(Lane.lake, hour), days_of(chosen))
@@ -145,6 +141,14 @@ def test_what_firehose_holds_is_in_flight_only_while_it_can_hold_it(ground: Grou
     grace = ground.settings.partition_grace
     assert ground.lanes(now=end + grace - timedelta(seconds=1))[Lane.lake] == (10, 4, 6, 0)
     assert ground.lanes(now=end + grace)[Lane.lake] == (10, 4, 0, 6)
+
+
+def test_what_firehose_lost_before_is_not_in_its_buffer(ground: Ground) -> None:
+    end = Interval.day(DAY).end
+    ground.count("IncomingRecords", 7, noon(BEFORE))
+    for metric in ("TopicMatch", "IncomingRecords"):
+        ground.count(metric, 2, end - timedelta(minutes=1))
+    assert ground.lanes(now=end + timedelta(seconds=1))[Lane.lake] == (2, 0, 2, 0)
 
 
 def test_a_day_whose_messages_wait_in_the_queue_cannot_be_closed(ground: Ground) -> None:

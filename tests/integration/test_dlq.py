@@ -83,7 +83,9 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
     aws.client("iot").create_topic_rule(ruleName=rule, topicRulePayload=payload)
 
     def lane() -> LaneAccount:
-        return account([STREAM], warehouse, Deployment.from_environment(), NAMES)[STREAM.stream].lanes[Lane.queue]
+        return account([STREAM], warehouse, Deployment.from_environment(), load_settings())[STREAM.stream].lanes[
+            Lane.queue
+        ]
 
     before = lane().published
     payloads = [json.dumps(reading(1)).encode(), b"\xff\x00 not\njson \x1b[31m", b""]

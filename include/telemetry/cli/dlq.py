@@ -30,7 +30,7 @@ def list_(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = Fals
     from telemetry.settings import load_settings
 
     streams = chosen(stream)
-    use_deployment()
+    use_deployment(["emulator"])
     sqs, names = client("sqs"), load_settings().names
     rows: list[dict[str, Any]] = []
     for one in streams:
@@ -51,7 +51,7 @@ def redrive(stream: StreamFilter = None, as_json: AsJson = False) -> None:
     from telemetry.settings import load_settings
 
     streams = chosen(stream)
-    use_deployment()
+    use_deployment(["emulator"])
     sqs, names = client("sqs"), load_settings().names
     ways = {
         one.stream: (queue_url(sqs, names.dead_letter_queue(one.stream)), queue_url(sqs, names.queue(one.stream)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from telemetry.cli.arguments import AsJson
-from telemetry.cli.deployed import is_local, use_deployment
+from telemetry.cli.deployed import WAREHOUSE, is_local, use_deployment
 from telemetry.cli.output import print_json, print_table
 from telemetry.errors import TelemetryError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from telemetry.accounting import StreamAccount
 
 RECOUNTS = 3
+UNKNOWN = "What became of the messages is not known"
 COUNTS = ("published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted")
 
 
@@ -27,21 +28,46 @@ def register(app: typer.Typer) -> None:
 def status(as_json: AsJson = False) -> None:
     """Show services, queues, and what became of every message. Exits 1 where something is wrong."""
     services = _services()
-    ill = {name: verdict for name, verdict in services.items() if verdict}
-    accounts = {} if {"emulator", "postgres"} & ill.keys() else accounts_now()
+    ill = [name for name, verdict in services.items() if verdict]
+    states = {name: verdict or "healthy" for name, verdict in services.items()}
+    if not as_json:
+        print_table("Services", ({"service": k, "state": v} for k, v in states.items()), ("service", "state"))
+    accounts, unknown = _accounts(ill)
     if as_json:
-        healthy = {name: verdict or "healthy" for name, verdict in services.items()}
-        print_json({"services": healthy, "streams": {name: one.document() for name, one in accounts.items()}})
-    else:
-        print_table(
-            "Services", ({"service": k, "state": v or "healthy"} for k, v in services.items()), ("service", "state")
-        )
+        streams = {name: one.document() for name, one in accounts.items()}
+        print_json({"services": states, "streams": streams, "unknown": unknown and unknown.message})
+    elif not unknown:
         print_streams(accounts)
         print_lanes(accounts)
-    if ill:
-        raise TelemetryError(f"Not healthy: {', '.join(ill)}.", "`telemetry up` starts what does not run.")
-    if lost := [name for name, one in accounts.items() if one.unaccounted]:
-        raise TelemetryError(f"Messages are unaccounted for: {', '.join(lost)}.")
+    _raise_what_is_wrong(ill, accounts, unknown)
+
+
+def _raise_what_is_wrong(
+    ill: Sequence[str], accounts: Mapping[str, StreamAccount], unknown: TelemetryError | None
+) -> None:
+    lost = [name for name, one in accounts.items() if one.unaccounted]
+    wrong = [
+        (f"Not healthy: {', '.join(ill)}.", "`telemetry up` starts what does not run.") if ill else None,
+        (unknown.message, "" if ill else unknown.hint) if unknown else None,
+        (f"Messages are unaccounted for: {', '.join(lost)}.", "") if lost else None,
+    ]
+    if told := [one for one in wrong if one]:
+        raise TelemetryError("\n".join(message for message, _ in told), " ".join(hint for _, hint in told if hint))
+
+
+def _accounts(ill: Sequence[str]) -> tuple[dict[str, StreamAccount], TelemetryError | None]:
+    """The accounts, or why they are not known."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from psycopg2 import Error as DatabaseError
+
+    if dead := [name for name in WAREHOUSE if name in ill]:
+        return {}, TelemetryError(f"{UNKNOWN}: they are counted with {' and '.join(dead)}.")
+    try:
+        return accounts_now(), None
+    except TelemetryError as error:
+        return {}, TelemetryError(f"{UNKNOWN}: {error.message}", error.hint)
+    except (BotoCoreError, ClientError, DatabaseError) as error:
+        return {}, TelemetryError(f"{UNKNOWN}: {type(error).__name__}: {error}".strip())
 
 
 def accounts_now() -> dict[str, StreamAccount]:
@@ -54,7 +80,7 @@ def accounts_now() -> dict[str, StreamAccount]:
     deployment = use_deployment()
     with connect(deployment.database_secret) as connection:
         for _ in range(RECOUNTS):
-            accounts = account(load_streams().values(), connection, deployment, load_settings().names)
+            accounts = account(load_streams().values(), connection, deployment, load_settings())
             if not any(one.unaccounted for one in accounts.values()):
                 break
     return accounts

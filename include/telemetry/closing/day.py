@@ -7,13 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from telemetry.aws import client
-from telemetry.closing.metrics import tell
 from telemetry.closing.quality import Check, check_day, silent_devices
-from telemetry.closing.reconciliation import Clients, DayNotReadyError, Reconciler, Reconciliation, record
+from telemetry.closing.queue import Clients, DayNotReadyError
+from telemetry.closing.reconciliation import Reconciler, Reconciliation, record
 from telemetry.closing.rollup import roll_up
 from telemetry.contracts.model import Stream
 from telemetry.deployment import Deployment
 from telemetry.lake.partitions import Interval
+from telemetry.metrics import tell
 from telemetry.settings import Settings
 from telemetry.warehouse.connection import Connection, transaction
 
@@ -48,7 +49,8 @@ def close_day(
     Nothing of a day is held in memory. Whatever happens on the way, closing the day again is right.
 
     Raises:
-        DayNotReadyError: the day is not over, or messages of it are still in the queue.
+        DayNotReadyError: the day is not over, messages of it are still in the queue, or the dead letters cannot be
+            counted.
     """
     if now < Interval.day(day).end:
         raise DayNotReadyError(f"{day} is not over.", "It can be closed after midnight UTC.")

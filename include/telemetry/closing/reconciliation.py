@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from telemetry.accounting import METRIC_DAYS
-from telemetry.closing import places
-from telemetry.closing.metrics import oldest_message_sent
+from telemetry import metrics
+from telemetry.closing.queue import Clients, dead_letters, see_that_it_is_past
 from telemetry.deployment import Deployment
-from telemetry.errors import TelemetryError
+from telemetry.in_flight import Objects
 from telemetry.lake.history import NAME
 from telemetry.lake.partitions import Interval, Lane
-from telemetry.queues import depth, queue_url
 from telemetry.settings import Settings
 from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection, transaction
 
 RECOUNTS = 3
-
-
-class DayNotReadyError(TelemetryError):
-    """The day cannot be closed yet; it can later."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +54,6 @@ class RecordedReconciliation:
     reconciled_at: datetime
 
 
-class Clients(NamedTuple):
-    """The AWS services that are asked."""
-
-    cloudwatch: Any
-    s3: Any
-    sqs: Any
-
-
 @dataclass(frozen=True)
 class Reconciler:
     """Counts a stream's messages that were received on ``day``, in UTC."""
@@ -84,24 +70,22 @@ class Reconciler:
         """Count every lane.
 
         Published are the matches of the stream's topic rule, and for the lake the records of the history objects in
-        the day's partitions. CloudWatch knows no matches of more than ``METRIC_DAYS`` ago: of such a day the history
-        objects alone are counted, on both sides, and the queue lane is not.
+        the day's partitions. Of a day before the first of which CloudWatch has every sum, the history objects alone are
+        counted, on both sides, and the queue lane is not.
 
         Raises:
-            DayNotReadyError: messages of the day are still in the queue.
+            DayNotReadyError: messages of the day are still in the queue, or the dead letters cannot be counted.
         """
-        if Interval.day(self.day).start < self.now - timedelta(days=METRIC_DAYS):
+        if self.day < metrics.first_day(self.now):
             return count_until_it_adds_up(lambda: [self._history()])
-        self._see_that_the_queue_is_past_the_day()
+        see_that_it_is_past(self.day, self.clients, self.settings.names.queue(self.stream), self.stream, self.now)
         return count_until_it_adds_up(lambda: [self._lake(), self._queue()])
 
     def _lake(self) -> Reconciliation:
-        objects = self._objects.lake(self.day)
-        published = (
-            places.published(self.clients.cloudwatch, self.settings.names, self.stream, self.day) + objects.history
-        )
-        in_flight = len(objects.ids) + objects.without_id + self._buffered()
-        return self._lane(Lane.lake, published, in_flight)
+        """A message in Firehose's buffer is in an object next: so they are counted in this order."""
+        buffered, objects = self._buffered(), self._objects.lake(self.day)
+        in_flight = buffered + len(objects.ids) + objects.without_id
+        return self._lane(Lane.lake, self._published() + objects.history, in_flight)
 
     def _history(self) -> Reconciliation:
         objects = self._objects.lake(self.day, history_only=True)
@@ -110,14 +94,13 @@ class Reconciler:
 
     def _queue(self) -> Reconciliation:
         """A message may be in an object and still come again, or be a dead letter: its id counts once."""
-        names = self.settings.names
         retention = timedelta(seconds=self.settings.queue.retention_seconds)
         last = min(self.now, Interval.day(self.day).end + retention)
         objects = self._objects.queue(self.day, last.astimezone(UTC).date())
-        ids = objects.ids | places.dead_letters(self.clients.sqs, names.dead_letter_queue(self.stream), self.day)
+        queue = self.settings.names.dead_letter_queue(self.stream)
+        ids = objects.ids | dead_letters(self.day, self.connection, self.clients.sqs, queue)
         ids -= ledger.known_messages(self.connection, ids)
-        published = places.published(self.clients.cloudwatch, names, self.stream, self.day)
-        return self._lane(Lane.queue, published, len(ids) + objects.without_id)
+        return self._lane(Lane.queue, self._published(), len(ids) + objects.without_id)
 
     def _lane(self, lane: Lane, published: int, in_flight: int, keys: str = "") -> Reconciliation:
         """``accounted`` is counted last: what leaves a place before it is counted there is met in the ledger."""
@@ -133,30 +116,28 @@ class Reconciler:
             )
             return int(cursor.fetchall()[0][0])
 
-    def _buffered(self) -> int:
-        """A day that ended longer ago than Firehose holds records has none in its buffer."""
-        if self.now >= Interval.day(self.day).end + self.settings.partition_grace:
-            return 0
-        since = (self.now - timedelta(days=METRIC_DAYS)).astimezone(UTC).date()
-        return places.buffered(
-            self.clients.cloudwatch, self.settings.names, self.stream, self.day, now=self.now, since=since
-        )
+    def _published(self) -> int:
+        metric, span = metrics.published(self.settings.names, self.stream), Interval.day(self.day)
+        return metrics.sums(self.clients.cloudwatch, [metric], span.start, span.end)[metric]
 
-    def _see_that_the_queue_is_past_the_day(self) -> None:
-        queue = self.settings.names.queue(self.stream)
-        if not depth(self.clients.sqs, queue_url(self.clients.sqs, queue)):
-            return
-        sent = oldest_message_sent(self.clients.cloudwatch, queue, self.now)
-        if sent and sent < Interval.day(self.day).end:
-            raise DayNotReadyError(
-                f"{self.day} cannot be closed yet: the oldest message of the queue {queue} was sent at "
-                f"{sent.astimezone(UTC):%Y-%m-%d %H:%M} UTC.",
-                f"The DAG {self.stream}_queue empties the queue: see that its runs succeed, then clear close_day.",
-            )
+    def _buffered(self) -> int:
+        """What Firehose may have in its buffer of the day's records: none, once the day's last partition is settled.
+
+        A day is closed once, so that nothing is in flight for as long as Firehose may try. Where S3 does not take an object, Firehose tries for up to 24 hours. Its messages are unaccounted for until it
+        is there: then ``close_day`` is to be cleared, and the day adds up.
+        """
+        return metrics.buffered(
+            self.clients.cloudwatch,
+            self.settings.names,
+            [self.stream],
+            until=Interval.day(self.day).end,
+            now=self.now,
+            held=self.settings.partition_grace,
+        )[self.stream]
 
     @property
-    def _objects(self) -> places.Objects:
-        return places.Objects(self.connection, self.clients.s3, self.deployment.raw_bucket, self.stream)
+    def _objects(self) -> Objects:
+        return Objects(self.connection, self.clients.s3, self.deployment.raw_bucket, self.stream)
 
 
 def count_until_it_adds_up(count: Callable[[], list[Reconciliation]]) -> list[Reconciliation]:

@@ -192,9 +192,8 @@ class World:
 
     def account(self) -> StreamAccount:
         with closing(self.login.connect()) as connection:
-            return account([self.stream], connection, self.site.deployment, self.site.settings.names)[
-                self.stream.stream
-            ]
+            found = account([self.stream], connection, self.site.deployment, self.site.settings)
+            return found[self.stream.stream]
 
     def keys(self, prefix: str) -> list[str]:
         return self.cloud.keys(etl.raw_bucket(), prefix)

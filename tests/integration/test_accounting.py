@@ -1,0 +1,103 @@
+"""What `telemetry status` counts, on a real PostgreSQL and the emulator."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from closed_days import DAY, TODAY, Ground, noon
+from emulated import Emulator
+from etl import envelope, s3
+from telemetry.accounting import account
+from telemetry.deployment import Deployment
+from telemetry.lake.history import write_history
+from telemetry.lake.partitions import HOUR, Interval, Lane
+from telemetry.metrics import FIREHOSE_TRIES, METRIC_DAYS, first_day
+from telemetry.warehouse.connection import Connection
+
+LONG_AGO = TODAY - timedelta(days=METRIC_DAYS + 5)
+
+
+@pytest.fixture
+def ground(warehouse: Connection, aws: Emulator) -> Ground:
+    return Ground(warehouse, aws)
+
+
+def lanes(ground: Ground) -> dict[Lane, tuple[int, int, int, int]]:
+    """published, messages in the ledger, in flight and unaccounted."""
+    deployment = Deployment.from_environment()
+    found = account([ground.stream], ground.connection, deployment, ground.settings)[ground.stream.stream].lanes
+    return {lane: (one.published, one.messages, one.in_flight, one.unaccounted) for lane, one in found.items()}
+
+
+def put(ground: Ground, key: str, *days: date) -> str:
+    """An object with a message of each of the days."""
+    lines = "".join(f"{envelope({}, received_at=noon(day))}\n" for day in days)
+    s3().put_object(Bucket=Deployment.from_environment().raw_bucket, Key=key, Body=lines.encode())
+    return key
+
+
+def write_past(ground: Ground, day: date, records: int) -> str:
+    """A history object; its key."""
+    bucket, stream = Deployment.from_environment().raw_bucket, ground.stream.stream
+    before = set(ground.emulator.keys(bucket))
+    write_history(s3(), bucket, stream, [(noon(day), b"{}%d" % number) for number in range(records)])
+    (key,) = set(ground.emulator.keys(bucket)) - before
+    return key
+
+
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [
+        (datetime(2026, 3, 1, 0, 0, tzinfo=UTC), date(2024, 12, 1)),
+        (datetime(2026, 3, 1, 0, 1, tzinfo=UTC), date(2024, 12, 2)),
+        (datetime(2026, 3, 1, 23, 59, tzinfo=UTC), date(2024, 12, 2)),
+    ],
+)
+def test_cloudwatch_has_every_sum_of_a_day_or_the_day_does_not_count(now: datetime, first: date) -> None:
+    assert first_day(now) == first
+
+
+def test_what_cloudwatch_has_forgotten_is_not_missed(ground: Ground) -> None:
+    ground.count("TopicMatch", 3, noon(DAY))
+    for lane in Lane:
+        ground.load(lane, ground.key(lane, noon(LONG_AGO)), {LONG_AGO: 5}, loaded=5)
+        ground.load(lane, ground.key(lane, noon(DAY)), {DAY: 3}, loaded=3)
+    assert lanes(ground) == {Lane.lake: (3, 3, 0, 0), Lane.queue: (3, 3, 0, 0)}
+    put(ground, ground.key(Lane.lake, noon(LONG_AGO)), LONG_AGO, LONG_AGO)
+    assert lanes(ground)[Lane.lake] == (3, 3, 0, 0), "nor in flight: it was never published, as far as is known"
+
+
+def test_an_object_of_two_days_counts_with_the_first_day_s_messages(ground: Ground) -> None:
+    first = first_day(datetime.now(UTC))
+    last_hour = Interval.day(first).start - HOUR
+    put(ground, ground.key(Lane.lake, last_hour), first - timedelta(days=1), first)
+    assert lanes(ground)[Lane.lake] == (0, 0, 1, -1)
+    ground.load(Lane.lake, ground.key(Lane.lake, last_hour), {first - timedelta(days=1): 7, first: 2})
+    assert lanes(ground)[Lane.lake] == (0, 2, 1, -3)
+
+
+def test_history_counts_however_long_ago(ground: Ground) -> None:
+    key = write_past(ground, LONG_AGO, 4)
+    assert lanes(ground)[Lane.lake] == (4, 0, 4, 0)
+    ground.load(Lane.lake, key, {LONG_AGO: 4}, loaded=4)
+    write_past(ground, DAY, 2)
+    assert lanes(ground)[Lane.lake] == (6, 4, 2, 0)
+
+
+def test_what_lies_in_no_hour_partition_is_no_message(ground: Ground) -> None:
+    put(ground, f"raw-data/{ground.stream.stream}/notes.txt", DAY, DAY, DAY)
+    assert lanes(ground)[Lane.lake] == (0, 0, 0, 0)
+
+
+def test_what_firehose_lost_is_in_flight_only_while_it_may_be_trying(ground: Ground) -> None:
+    long_past = datetime.now(UTC) - FIREHOSE_TRIES - timedelta(minutes=2)
+    for metric, number in (("TopicMatch", 10), ("IncomingRecords", 10), ("DeliveryToS3.Records", 4)):
+        ground.count(metric, number, long_past)
+    ground.load(Lane.lake, ground.key(Lane.lake, noon(DAY)), {DAY: 4})
+    assert lanes(ground)[Lane.lake] == (10, 4, 0, 6)
+    for metric in ("TopicMatch", "IncomingRecords"):
+        ground.count(metric, 3, datetime.now(UTC))
+    assert lanes(ground)[Lane.lake] == (13, 4, 3, 6)
+    assert lanes(ground)[Lane.queue][1:] == (0, 0, 13)

@@ -1,0 +1,153 @@
+"""Commands where a part of the stack is down, or the shell's environment is of another stack."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telemetry.cli.main import main
+from telemetry.contracts.load import load_streams
+from telemetry.local import stack as local_stack
+from telemetry.local.emulator_service import Emulator
+from telemetry.local.postgres import Postgres
+from telemetry.local.provision.device import provision_device
+from telemetry.local.provision.lake import provision_buckets, provision_secret
+from telemetry.local.provision.queues import provision_queues, queue_url
+from telemetry.local.provision.site import REGION, Site
+from telemetry.local.state import State
+from telemetry.settings import load_settings
+from telemetry.warehouse.migrate import migrate
+
+CAPTURE = pytest.CaptureFixture[str]
+
+
+@dataclass
+class Ended:
+    """How a command line ended."""
+
+    code: Any
+    out: str
+    err: str
+
+
+def run(capsys: CAPTURE, *arguments: str) -> Ended:
+    with pytest.raises(SystemExit) as ending:
+        main(arguments)
+    return Ended(ending.value.code, *capsys.readouterr())
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A stack as it is when nothing of Airflow runs."""
+    state = State(tmp_path_factory.mktemp("stack"))
+    postgres, emulator = Postgres(state), Emulator(state, REGION)
+    try:
+        postgres.start()
+        emulator.start()
+        site = Site(emulator.url, load_settings(), load_streams())
+        connection = postgres.login().connect()
+        migrate(connection, site.streams)
+        connection.close()
+        provision_buckets(site)
+        provision_secret(site, postgres.login())
+        provision_queues(site)
+        provision_device(site, state)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TELEMETRY_STATE", str(state.folder))
+            yield site
+    finally:
+        emulator.stop()
+        postgres.stop()
+        postgres.remove()
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a shell that knows of no stack; what commands set is taken back."""
+    folder = os.environ["TELEMETRY_STATE"]
+    for name in local_stack.environment():
+        monkeypatch.setenv(name, "")  # what was set before the test comes back after it
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TELEMETRY_STATE", folder)
+
+
+def test_status_without_airflow_has_the_services_and_the_accounts(capsys: CAPTURE) -> None:
+    ended = run(capsys, "status", "--json")
+    told = json.loads(ended.out)
+    assert ended.code == 1
+    assert told["services"]["emulator"] == told["services"]["postgres"] == "healthy"
+    assert told["services"]["airflow-api-server"] == "not running"
+    assert told["streams"].keys() == load_streams().keys()
+    assert told["unknown"] is None
+    assert "Not healthy: airflow-" in ended.err
+    ended = run(capsys, "status")
+    assert ended.out.index("Services") < ended.out.index("Messages by stream and lane")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("loads",), ("quarantine", "list"), ("quality",), ("reconciliations",), ("dlq", "list"), ("dlq", "redrive")],
+    ids=" ".join,
+)
+def test_what_asks_nothing_of_airflow_works_without_it(capsys: CAPTURE, arguments: tuple[str, ...]) -> None:
+    ended = run(capsys, *arguments, "--json")
+    assert (ended.code, ended.err.count("Error")) == (0, 0), ended
+    json.loads(ended.out)
+
+
+def test_what_needs_all_of_the_stack_names_the_part_that_does_not_run(capsys: CAPTURE) -> None:
+    ended = run(capsys, "env")
+    assert (ended.code, ended.out) == (1, "")
+    assert "A part of the stack is not running: airflow." in ended.err
+
+
+def test_status_says_what_it_could_not_get(site: Site, capsys: CAPTURE) -> None:
+    dead = site.settings.names.dead_letter_queue("telemetry")
+    site.client("sqs").delete_queue(QueueUrl=queue_url(site, dead))
+    try:
+        told = json.loads((ended := run(capsys, "status", "--json")).out)
+        assert (ended.code, told["streams"]) == (1, {})
+        assert told["services"]["postgres"] == "healthy"
+        assert told["unknown"] in ended.err
+        assert f"What became of the messages is not known: There is no queue {dead}." in ended.err
+        assert "healthy" in run(capsys, "status").out
+    finally:
+        provision_queues(site)
+
+
+def test_status_without_the_emulator_has_the_services(site: Site, capsys: CAPTURE) -> None:
+    emulator = Emulator(State(Path(os.environ["TELEMETRY_STATE"])), REGION)
+    emulator.stop()
+    try:
+        told = json.loads((ended := run(capsys, "status", "--json")).out)
+        assert (ended.code, told["streams"]) == (1, {})
+        assert (told["services"]["emulator"], told["services"]["postgres"]) == ("not running", "healthy")
+        assert told["unknown"] == "What became of the messages is not known: they are counted with emulator."
+        assert "A part of the stack is not running: emulator." in run(capsys, "loads").err
+        assert "A part of the stack is not running: emulator." in run(capsys, "dlq", "list").err
+    finally:
+        emulator.start()
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://localhost:9"])
+def test_the_environment_of_another_stack_is_refused(
+    site: Site, capsys: CAPTURE, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    """As `eval "$(telemetry env)"`, `telemetry reset` and `telemetry up` leave it."""
+    for name, value in local_stack.environment().items():
+        monkeypatch.setenv(name, value)
+    assert run(capsys, "loads", "--json").code == 0
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    for arguments in (("loads",), ("dlq", "list"), ("quarantine", "list")):
+        ended = run(capsys, *arguments)
+        assert (ended.code, ended.out) == (1, "")
+        assert f"AWS_ENDPOINT_URL is {endpoint}, the stack here has {site.endpoint}." in ended.err
+        assert 'Run `eval "$(telemetry env)"` again.' in ended.err
+    told = json.loads((ended := run(capsys, "status", "--json")).out)
+    assert (ended.code, told["services"]["postgres"], told["streams"]) == (1, "healthy", {})
