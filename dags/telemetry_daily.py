@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from telemetry.contracts.load import load_streams
 from telemetry.settings import load_settings
 from telemetry_airflow.closing import CloseDayOperator
@@ -17,7 +15,8 @@ late objects, hours and drains that failed, history that was seeded. The unit of
 1. **run_etl** runs the state machine once, under a name that a retry attaches to.
 2. **record_load** puts the load on the record, however it ended, and fails the run when the load failed.
 3. **close_day** computes the day's rollup, checks its quality, and reconciles what was published with the ledger. Its
-   log shows both. Messages that are unaccounted for fail the run; failed checks only raise an alarm.
+   log shows both. Messages that are unaccounted for fail the run; failed checks only raise an alarm. While messages of
+   the day are in the queue, it tries again, for more than an hour.
 
 **When it fails**: the log of the task that failed says why. Of `run_etl` or `record_load`: put that right, then *clear
 the run*, or backfill the day again: it is loaded as another generation, and only what the ledger lacks is taken.
@@ -29,10 +28,8 @@ By hand: *Trigger*, with `partition` such as `2020-07-13`. Many days: `telemetry
 settings = load_settings()
 
 for stream in load_streams().values():
-    with stream_dag(
-        stream, "daily", schedule=settings.schedules.daily, max_active_runs=3, timeout=timedelta(hours=12), doc=DOC
-    ):
-        run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="daily", longest_wait=timedelta(hours=10))
+    with stream_dag(stream, "daily", schedule=settings.schedules.daily, max_active_runs=3, doc=DOC):
+        run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="daily")
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="daily")
         close_day = CloseDayOperator(task_id="close_day", stream=stream.stream)
         run_etl >> record_load >> close_day

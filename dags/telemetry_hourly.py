@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from telemetry.contracts.load import load_streams
 from telemetry.settings import load_settings
 from telemetry_airflow.operators import EtlOperator, RecordLoadOperator
@@ -30,15 +28,13 @@ settings = load_settings()
 schedules = settings.schedules
 
 for stream in load_streams().values():
-    with stream_dag(
-        stream, "hourly", schedule=schedules.hourly, max_active_runs=3, timeout=timedelta(hours=4), doc=DOC
-    ):
+    with stream_dag(stream, "hourly", schedule=schedules.hourly, max_active_runs=3, doc=DOC):
         sense = PartitionSensor(
             task_id="sense",
             stream=stream.stream,
             grace=settings.partition_grace,
             look_back_hours=schedules.look_back_hours,
         )
-        run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="hourly", longest_wait=timedelta(hours=3))
+        run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="hourly")
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="hourly")
         sense >> run_etl >> record_load

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from telemetry.contracts.load import load_streams
 from telemetry.settings import load_settings
 from telemetry_airflow.operators import EtlOperator, RecordLoadOperator
@@ -26,10 +24,8 @@ dead-letter queue; `telemetry status` counts them.
 settings = load_settings()
 
 for stream in load_streams().values():
-    with stream_dag(
-        stream, "queue", schedule=settings.schedules.queue, max_active_runs=1, timeout=timedelta(hours=1), doc=DOC
-    ):
+    with stream_dag(stream, "queue", schedule=settings.schedules.queue, max_active_runs=1, doc=DOC):
         sense = QueueSensor(task_id="sense", stream=stream.stream, look_back_hours=settings.schedules.look_back_hours)
-        run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="queue", longest_wait=timedelta(minutes=45))
+        run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="queue")
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="queue")
         sense >> run_etl >> record_load

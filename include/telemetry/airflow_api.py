@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from telemetry.airflow_client import AirflowClient
+from telemetry.due import refuse_early
 from telemetry.errors import TelemetryError
 from telemetry.lake.partitions import Interval
 from telemetry.waiting import wait_until
@@ -27,8 +28,11 @@ class DagRun(BaseModel):
     run_id: str = Field(alias="dag_run_id")
     state: str
     logical_date: datetime | None
-    start_date: datetime | None
-    end_date: datetime | None
+
+    @property
+    def day(self) -> date | None:
+        """The day that a scheduled or backfilled daily run loads; a run by hand may be dated as it likes."""
+        return self.logical_date.astimezone(UTC).date() if self.logical_date else None
 
     @property
     def ended(self) -> bool:
@@ -45,19 +49,20 @@ class Backfill:
     last: date
 
     @property
-    def days(self) -> int:
-        return (self.last - self.first).days + 1
+    def days(self) -> list[date]:
+        return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a backfill is: its runs, and how many of them are in which state."""
+    """How far a backfill is: its runs."""
 
     runs: list[DagRun]
 
     @property
-    def states(self) -> Counter[str]:
-        return Counter(run.state for run in self.runs)
+    def days(self) -> set[date | None]:
+        """The days that have a run."""
+        return {run.day for run in self.runs}
 
     @property
     def ended(self) -> bool:
@@ -140,47 +145,46 @@ class AirflowApi(AirflowClient):
 
     # Backfills
 
-    def create_backfill(self, dag_id: str, first: date, last: date, max_active_runs: int = 3) -> Backfill:
+    def create_backfill(
+        self,
+        dag_id: str,
+        first: date,
+        last: date,
+        *,
+        timeout: float = 600,
+        on_wait: Callable[[DagRun], object] = lambda run: None,
+    ) -> Backfill:
         """Run the DAG for every day from ``first`` to ``last``, both inclusive; days run before are run again.
 
+        A run of those days that is under way is waited for, up to ``timeout`` seconds, and ``on_wait`` is told of it:
+        Airflow would leave out its day, of which that run may have seen only a part.
+
         Raises:
-            TelemetryError: a day is not over, or another backfill of the DAG is under way.
+            TelemetryError: a day's run is not due yet, another backfill of the DAG is under way, or a wait was in vain.
         """
-        start, end = Interval.day(first).start, Interval.day(last).end
         if first > last:
             raise TelemetryError(f"From {first} to {last}: the first day is after the last.")
-        if end > datetime.now(UTC):
-            raise TelemetryError(
-                f"{last} is not over: a backfill takes whole days.",
-                "Load a day that is not over with `telemetry run STREAM --day DAY`.",
-            )
+        refuse_early(last, datetime.now(UTC))
         self._settle_earlier_backfills(dag_id)
+        under_way = {"run_type": ["scheduled", "backfill"], "state": ["queued", "running"]}
+        for run in self._daily_runs(dag_id, first, last, **under_way):
+            on_wait(run)
+            deque(self.watch(run, timeout), maxlen=0)
         body = {
             "dag_id": dag_id,
-            "from_date": start.isoformat(),
+            "from_date": Interval.day(first).start.isoformat(),
             # The daily run is dated some time into its day: the last day's midnight would leave it out.
-            "to_date": (end - timedelta(seconds=1)).isoformat(),
+            "to_date": (Interval.day(last).end - timedelta(seconds=1)).isoformat(),
             "reprocess_behavior": "completed",  # else days that were run before would be left out
-            "max_active_runs": max_active_runs,
+            "max_active_runs": 3,
             "dag_run_conf": {},
         }
         created = self._ask("POST", "api/v2/backfills", json=body)
         return Backfill(int(created["id"]), dag_id, first, last)
 
     def progress(self, backfill: Backfill) -> Progress:
-        """The runs of the backfill's days, by their dates."""
-        params = {
-            "logical_date_gte": Interval.day(backfill.first).start.isoformat(),
-            "logical_date_lt": Interval.day(backfill.last).end.isoformat(),
-            "order_by": "logical_date",
-            "limit": 100,
-        }
-        runs: list[DagRun] = []
-        while True:
-            page = self._ask("GET", f"api/v2/dags/{backfill.dag_id}/dagRuns", params={**params, "offset": len(runs)})
-            runs += [DagRun.model_validate(run) for run in page["dag_runs"]]
-            if len(runs) >= page["total_entries"] or not page["dag_runs"]:
-                return Progress(runs)
+        """The backfill's runs: those of its days that a backfill made or took over, by their dates."""
+        return Progress(self._daily_runs(backfill.dag_id, backfill.first, backfill.last, run_type=["backfill"]))
 
     def watch_backfill(self, backfill: Backfill, timeout: float) -> Iterator[Progress]:
         """The backfill's progress again and again until every run has ended.
@@ -196,11 +200,23 @@ class AirflowApi(AirflowClient):
                 return
             self._pause(deadline, f"the backfill {backfill.backfill_id} of {backfill.dag_id}")
 
-    def cancel_backfill(self, backfill: Backfill) -> None:
-        """Start no more of its runs; those that run already run on."""
-        self._ask("PUT", f"api/v2/backfills/{backfill.backfill_id}/cancel")
-
     # Parts
+
+    def _daily_runs(self, dag_id: str, first: date, last: date, **chosen: list[str]) -> list[DagRun]:
+        """Runs by the days of their dates. ``run_type`` keeps runs by hand away, which may bear any date at all."""
+        params: dict[str, Any] = {
+            "logical_date_gte": Interval.day(first).start.isoformat(),
+            "logical_date_lt": Interval.day(last).end.isoformat(),
+            "order_by": "logical_date",
+            "limit": 100,
+            **chosen,
+        }
+        runs: list[DagRun] = []
+        while True:
+            page = self._ask("GET", f"api/v2/dags/{dag_id}/dagRuns", params={**params, "offset": len(runs)})
+            runs += [DagRun.model_validate(run) for run in page["dag_runs"]]
+            if len(runs) >= page["total_entries"] or not page["dag_runs"]:
+                return runs
 
     def _settle_earlier_backfills(self, dag_id: str) -> None:
         """Airflow takes one backfill a DAG at a time; it calls one completed up to 30 s after its last run ended."""

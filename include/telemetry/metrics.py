@@ -17,7 +17,7 @@ NAMESPACE = "Telemetry"
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 FIREHOSE_TRIES = timedelta(hours=24)
-"""How long Firehose tries to deliver a record that S3 does not take (developer guide, "Handle data delivery failures")."""
+"""How long Firehose tries to deliver what S3 does not take (developer guide, "Handle data delivery failures")."""
 AGE_LOOK_BACK = timedelta(minutes=15)
 AT_ONCE = 500
 """Metrics that CloudWatch gives in one call (API reference, GetMetricData)."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from telemetry.closing.report import describe, missing
-from telemetry.errors import TelemetryError
 from telemetry.settings import load_settings
-from telemetry_airflow.intervals import interval_of
+from telemetry_airflow.intervals import interval_in
 
 READ_MARGIN_SECONDS = 30
+RETRIES: Final = 12
+"""With the backoff that all tasks have: the first after seconds, the last after ten minutes each."""
 
 
 class CloseDayOperator(BaseOperator):
@@ -22,11 +23,12 @@ class CloseDayOperator(BaseOperator):
 
     Fails the run, without a retry, when a message is unaccounted for: the function has counted again already, put it on
     the record and raised the alarm. Failed quality checks do not. Whatever else goes wrong is retried: to close a day
-    again is always right.
+    again is always right. ``RETRIES`` take more than an hour: messages of the day that are in the queue still, as after
+    an outage, leave it tick by tick.
     """
 
     def __init__(self, *, stream: str, **arguments: Any) -> None:
-        super().__init__(**arguments)
+        super().__init__(**{"retries": RETRIES, **arguments})
         self.stream = stream
 
     def execute(self, context: Context) -> None:
@@ -35,12 +37,9 @@ class CloseDayOperator(BaseOperator):
         Raises:
             AirflowSkipException: the day is not over.
             AirflowException: the function failed, or the day cannot be closed yet.
-            AirflowFailException: messages are unaccounted for.
+            AirflowFailException: messages are unaccounted for, or the run's ``partition`` is no day.
         """
-        try:
-            interval = interval_of("daily", context["dag_run"], context["params"].get("partition"))
-        except TelemetryError as error:
-            raise AirflowFailException(str(error)) from error
+        interval = interval_in(context, "daily")
         day = interval.start.date().isoformat()
         if interval.end > datetime.now(UTC):
             raise AirflowSkipException(f"{day} is not over: the run that follows it closes it.")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from telemetry.errors import TelemetryError
 from telemetry.lake.partitions import HOUR, Interval
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from telemetry.warehouse.ledger import Kind
 
 DAY: Final = timedelta(days=1)
@@ -52,6 +56,18 @@ def interval_of(kind: Kind, run: Run, partition: str | None = None) -> Interval:
     return Interval.day((start or run.run_after - DAY).astimezone(UTC).date())
 
 
+def interval_in(context: Context, kind: Kind) -> Interval:
+    """``interval_of`` the run of a task's context.
+
+    Raises:
+        AirflowFailException: the run's ``partition`` is none: a retry would not mend the calendar.
+    """
+    try:
+        return interval_of(kind, context["dag_run"], context["params"].get("partition"))
+    except TelemetryError as error:
+        raise AirflowFailException(str(error)) from error
+
+
 def settled_at(interval: Interval, asked: datetime, grace: timedelta) -> datetime:
     """When everything that arrived within ``interval`` is an object in S3: ``grace`` after the interval's end.
 
@@ -65,7 +81,7 @@ def _named(kind: Kind, partition: str) -> Interval:
         if kind == "hourly":
             return Interval.hour(datetime.strptime(partition, "%Y-%m-%dT%H").replace(tzinfo=UTC))
         return Interval.day(date.fromisoformat(partition))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         what = "an hour" if kind == "hourly" else "a day"
         raise TelemetryError(f"partition: {partition!r} is not {what}.", f"Write {PARTITION_EXAMPLE[kind]}.") from error
 

@@ -9,18 +9,18 @@ from airflow.sdk import BaseOperator, Context, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException
 
 from telemetry.deployment import Deployment
-from telemetry.errors import TelemetryError
 from telemetry.executions import Ending, execution_arn, input_of, look_at, start_or_attach, why_not_closed
-from telemetry_airflow.intervals import interval_of
+from telemetry_airflow.intervals import interval_in
 from telemetry_airflow.sensors import QUIET
 from telemetry_airflow.triggers import ExecutionTrigger
 
 if TYPE_CHECKING:
-    from telemetry.lake.partitions import Interval
     from telemetry.warehouse.ledger import Kind, Load
 
 LOAD_ID: Final = "load_id"
 EXECUTION_ARN: Final = "execution_arn"
+LONGEST_WAIT: Final = timedelta(hours=12, minutes=15)
+"""For an execution: more than the state machine's own limit, its ``TimeoutSeconds``."""
 
 
 class _LoadOperator(BaseOperator):
@@ -31,12 +31,6 @@ class _LoadOperator(BaseOperator):
         self.stream = stream
         self.kind = kind
 
-    def interval(self, context: Context) -> Interval:
-        try:
-            return interval_of(self.kind, context["dag_run"], context["params"].get("partition"))
-        except TelemetryError as error:
-            raise AirflowFailException(str(error)) from error  # a retry would not mend the calendar
-
     def open_load(self, connection: Any, context: Context) -> Load:
         """This run's load. A retry gets the same one: only clearing the run counts as another attempt."""
         from telemetry.warehouse import ledger
@@ -46,7 +40,7 @@ class _LoadOperator(BaseOperator):
             connection,
             stream=self.stream,
             kind=self.kind,
-            interval=self.interval(context),
+            interval=interval_in(context, self.kind),
             dag_id=run.dag_id,
             run_id=run.run_id,
             attempt=run.clear_number or 0,
@@ -60,12 +54,9 @@ class EtlOperator(_LoadOperator):
     A retry, or a run of an interval that is being loaded already, attaches to the same execution and never starts a
     second. Pushes ``load_id`` and ``execution_arn``. Fails without a retry when the execution fails: the state machine
     has retried what can be, and the same name would only find the same failure. Killing the task stops no execution
-    (see ``ExecutionTrigger``). ``longest_wait`` bounds one wait; let it be longer than the state machine's own limit.
+    (see ``ExecutionTrigger``). It waits for ``LONGEST_WAIT``, which no execution outlasts: a load that goes on is never
+    told as failed, nor does the next run start beside it.
     """
-
-    def __init__(self, *, longest_wait: timedelta, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self.longest_wait = longest_wait
 
     def execute(self, context: Context) -> NoReturn:
         from telemetry.warehouse.connection import connect
@@ -74,11 +65,11 @@ class EtlOperator(_LoadOperator):
         with connect(deployment.database_secret) as connection:
             load = self.open_load(connection, context)
         context["ti"].xcom_push(LOAD_ID, load.load_id)
-        document = input_of(self.stream, self.kind, self.interval(context))
+        document = input_of(self.stream, self.kind, interval_in(context, self.kind))
         arn = start_or_attach(deployment.state_machine_arn, load.execution_name, document)
         context["ti"].xcom_push(EXECUTION_ARN, arn)
         self.log.info("Load %s is the execution %s.", load.load_id, arn)
-        self.defer(trigger=ExecutionTrigger(execution_arn=arn), method_name="ended_badly", timeout=self.longest_wait)
+        self.defer(trigger=ExecutionTrigger(execution_arn=arn), method_name="ended_badly", timeout=LONGEST_WAIT)
 
     def ended_badly(self, context: Context, event: dict[str, str]) -> NoReturn:
         """Says why the execution did not succeed; the trigger ends the task where it did.
@@ -126,14 +117,20 @@ class RecordLoadOperator(_LoadOperator):
         return ledger.find_load(connection, load_id) if load_id else self.open_load(connection, context)
 
     def _close(self, connection: Any, context: Context, load: Load) -> Load:
-        """Close a load that is not closed, unless it is under way after all."""
+        """Close a load that is not closed, unless it is under way after all or closes itself meanwhile."""
         from telemetry.warehouse import ledger
 
         quiet = self._quiet(context)
         ours = (load.dag_id, load.run_id) == (context["dag_run"].dag_id, context["dag_run"].run_id)
-        if quiet:
-            return ledger.close_load(connection, load.load_id, status="empty", error=quiet) if ours else load
-        return ledger.close_load(connection, load.load_id, status="failed", error=self._why_not_closed(load))
+        if quiet and not ours:
+            return load
+        return ledger.close_load(
+            connection,
+            load.load_id,
+            status="empty" if quiet else "failed",
+            error=quiet or self._why_not_closed(load),
+            only_running=True,
+        )
 
     def _quiet(self, context: Context) -> str:
         """Why there was nothing to load; empty where the ETL was to run."""

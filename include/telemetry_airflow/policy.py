@@ -9,20 +9,23 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
 from telemetry.contracts.model import Stream
 from telemetry_airflow.intervals import PARTITION_EXAMPLE, PARTITION_SCHEMA
+from telemetry_airflow.operators import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from telemetry.warehouse.ledger import Kind
 
 OWNER: Final = "telemetry"
-FIRST_DAY: Final = datetime(2020, 1, 1, tzinfo=UTC)  # the earliest day that can be backfilled
+START: Final = datetime(2020, 1, 1, tzinfo=UTC)  # Airflow asks for one; days before it can be backfilled all the same
+RUN_TIMEOUT: Final = LONGEST_WAIT + timedelta(hours=4)  # for the tasks around the execution, with all their retries
 LANES: Final[dict[Kind, list[str]]] = {"hourly": ["lake"], "daily": ["lake", "queue"], "queue": ["queue"]}
 
 
-def stream_dag(stream: Stream, kind: Kind, *, schedule: str, max_active_runs: int, timeout: timedelta, doc: str) -> DAG:
+def stream_dag(stream: Stream, kind: Kind, *, schedule: str, max_active_runs: int, doc: str) -> DAG:
     """The DAG ``<stream>_<kind>``, to be filled with tasks.
 
-    ``schedule`` is a cron expression in UTC; ``timeout`` bounds a run; ``doc`` may name ``{stream}`` and ``{topic}``.
-    A task is retried thrice, after 10 s, 20 s and 40 s; its process (not its waiting) is bounded by ten minutes.
+    ``schedule`` is a cron expression in UTC; ``doc`` may name ``{stream}`` and ``{topic}``. A run is bounded by
+    ``RUN_TIMEOUT``. Unless it says otherwise a task is retried thrice, after 10 s, 20 s and 40 s, or up to twice that;
+    its process (not its waiting) is bounded by ten minutes.
     """
     return _dag(
         f"{stream.stream}_{kind}",
@@ -30,7 +33,7 @@ def stream_dag(stream: Stream, kind: Kind, *, schedule: str, max_active_runs: in
         doc_md=doc.format(stream=stream.stream, topic=stream.topic),
         schedule=schedule,
         max_active_runs=max_active_runs,
-        dagrun_timeout=timeout,
+        dagrun_timeout=RUN_TIMEOUT,
         tags=sorted({stream.stream, kind, *LANES[kind]}),
         params=_params(kind),
     )
@@ -59,7 +62,7 @@ def _dag(dag_id: str, *, schedule: str, execution_timeout: timedelta = timedelta
         dag_id=dag_id,
         # A bare cron string would give every run an empty data interval.
         schedule=CronDataIntervalTimetable(schedule, timezone="UTC"),
-        start_date=FIRST_DAY,
+        start_date=START,
         catchup=False,
         is_paused_upon_creation=False,
         default_args={

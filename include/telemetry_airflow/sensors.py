@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from telemetry.deployment import Deployment
 from telemetry.lake.partitions import HOUR, Interval, queue_prefix, raw_prefix
 from telemetry.settings import load_settings
-from telemetry_airflow.intervals import interval_of, settled_at
+from telemetry_airflow.intervals import interval_in, settled_at
 from telemetry_airflow.triggers import PartitionTrigger, count_objects
 
 QUIET: Final = "quiet"
@@ -37,10 +37,10 @@ class PartitionSensor(BaseSensorOperator):
 
         Raises:
             AirflowSkipException: nothing arrived.
+            AirflowFailException: the run's ``partition`` is no hour.
         """
-        run = context["dag_run"]
-        interval = interval_of("hourly", run, context["params"].get("partition"))
-        settled = settled_at(interval, run.run_after, self.grace)
+        interval = interval_in(context, "hourly")
+        settled = settled_at(interval, context["dag_run"].run_after, self.grace)
         looked_at = Interval(interval.start - self.look_back_hours * HOUR, interval.end)
         bucket = Deployment.from_environment().raw_bucket
         prefixes = [raw_prefix(self.stream, hour) for hour in looked_at.hours()]
@@ -83,7 +83,7 @@ class QueueSensor(BaseSensorOperator):
         attribute = "ApproximateNumberOfMessages"
         url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
         messages = int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"][attribute])
-        if not messages and not self._left_behind(interval_of("queue", context["dag_run"])):
+        if not messages and not self._left_behind(interval_in(context, "queue")):
             quiet = f"The queue {name} is empty."
             context["ti"].xcom_push(QUIET, quiet)
             raise AirflowSkipException(quiet)

@@ -20,6 +20,7 @@ from telemetry.errors import TelemetryError
 from telemetry.executions import input_of
 from telemetry.lake.partitions import Interval, raw_prefix
 from telemetry.warehouse.partitions import Month, partition_name
+from telemetry_airflow.policy import START
 
 STREAM = "telemetry"
 LONG = 240.0  # seconds that a run may take on a busy machine
@@ -211,6 +212,31 @@ def test_what_is_no_partition_is_refused_in_a_line(api: AirflowApi, dag_id: str,
     with pytest.raises(TelemetryError, match=partition) as refusal:
         api.trigger(dag_id, partition=partition)
     assert "\n" not in refusal.value.message
+
+
+def test_a_backfill_counts_no_run_by_hand_of_its_day(
+    stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
+) -> None:
+    """A run that is triggered in Airflow's UI bears the date of that moment, and loads the day before."""
+    day = next(DAYS)
+    api.wait_for_dag(f"{STREAM}_daily")
+    asked = {"logical_date": (midnight(day) + timedelta(hours=14, minutes=7)).isoformat(), "conf": {}}
+    by_hand = DagRun.model_validate(api._ask("POST", f"api/v2/dags/{STREAM}_daily/dagRuns", json=asked))
+    assert finish(api, by_hand).state == "success"
+    put_readings(stack, clients, midnight(day))
+    (run,) = finish_backfill(api, api.create_backfill(f"{STREAM}_daily", day, day))
+    assert (run.state, run.day) == ("success", day)
+    assert run.run_id != by_hand.run_id
+    assert [load["loaded"] for load in loads_of(ledger, "daily", midnight(day))] == [3]
+
+
+def test_a_day_before_the_dag_s_start_date_is_backfilled_all_the_same(
+    stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
+) -> None:
+    day = (START - timedelta(days=2)).date()
+    put_readings(stack, clients, midnight(day))
+    assert [run.state for run in finish_backfill(api, api.create_backfill(f"{STREAM}_daily", day, day))] == ["success"]
+    assert [load["loaded"] for load in loads_of(ledger, "daily", midnight(day))] == [3]
 
 
 def test_a_backfill_takes_no_day_that_is_not_over(api: AirflowApi) -> None:

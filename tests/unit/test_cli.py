@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,12 @@ def test_without_a_stack_they_say_so(capsys: pytest.CaptureFixture[str], argumen
         (("simulate", "--late", "many"), "'many' is not a rate"),
         (("simulate", "--malformed", "101%"), "'101%' is not a rate"),
         (("simulate", "--messages", "0"), "--messages"),
+        (("simulate", "--messages", "9" * 400), "--messages"),
+        (("simulate", "--devices", "1000000000"), "--devices"),
+        (("simulate", "--days", "1000000"), "--days"),
+        (("simulate", "--rate", "1e-300"), "'1e-300' is no number of messages a second"),
+        (("simulate", "--rate", "nan"), "'nan' is no number of messages a second"),
+        (("replay", "a.json", "--stream", "telemetry", "--rate", "-1"), "'-1' is no number of messages a second"),
         (("quarantine", "list", "--reason", "sad"), "'sad' is no reason"),
         (("quarantine", "show", "first"), "'first'"),
         (("quarantine", "replay", "first"), "'first'"),
@@ -152,6 +159,13 @@ def test_a_file_that_is_not_json(capsys: pytest.CaptureFixture[str], tmp_path: P
     ended = Ended(capsys, "replay", str(file), "--stream", "telemetry")
     assert ended.code == 1
     assert f"Error: {file}:2: not JSON" in ended.err
+
+
+def test_a_file_that_can_be_read_only_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    ended = Ended(capsys, "replay", str(tmp_path / "pipe"), "--stream", "telemetry")
+    assert ended.code == 1
+    assert "is not a regular file" in ended.err
 
 
 def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,13 @@ import pendulum
 import pytest
 
 from telemetry.contracts.load import load_streams
-from telemetry.paths import INCLUDE
+from telemetry.paths import INCLUDE, STATE_MACHINE
+from telemetry_airflow.intervals import TICK
+from telemetry_airflow.operators import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
+    from airflow.sdk.types import Operator
 
 DAGS = INCLUDE.parent / "dags"
 HEAVY = {"aiobotocore", "boto3", "botocore", "httpx", "numpy", "pandas", "psycopg", "psycopg2", "pyarrow"}
@@ -139,6 +143,32 @@ def test_what_is_no_partition_is_refused(dags: dict[str, DAG], dag_id: str, part
 
     with pytest.raises(ParamValidationError, match=str(partition)):
         dags[dag_id].params.get_param("partition").resolve(partition)
+
+
+@pytest.mark.parametrize("dag_id", STREAM_DAG_IDS)
+def test_an_execution_is_waited_for_as_long_as_it_may_run(dags: dict[str, DAG], dag_id: str) -> None:
+    """Else a load that goes on would be told as failed, and the next run would start another beside it."""
+    dag, limit = dags[dag_id], timedelta(seconds=json.loads(STATE_MACHINE.read_text())["TimeoutSeconds"])
+    assert limit < LONGEST_WAIT
+    assert dag.dagrun_timeout is not None
+    others = [task for task in dag.tasks if task.task_id != "run_etl"]
+    assert dag.dagrun_timeout > LONGEST_WAIT + 2 * max(map(least_delay, others))
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_day_is_closed_again_and_again_until_the_queue_is_past_it(dags: dict[str, DAG], stream: str) -> None:
+    """The queue is drained at every tick; after an outage it takes several until no message of the day is in it."""
+    close_day = dags[f"{stream}_daily"].get_task("close_day")
+    assert least_delay(close_day) >= 12 * TICK
+    assert close_day.retry_delay < TICK  # what was but a hiccup is over soon
+
+
+def least_delay(task: Operator) -> timedelta:
+    """From a task's first try to its last; Airflow may take up to twice as long."""
+    assert isinstance(task.retry_delay, timedelta)
+    assert isinstance(task.max_retry_delay, timedelta)
+    delays = [task.retry_delay * task.retry_exponential_backoff**number for number in range(task.retries or 0)]
+    return sum((min(delay, task.max_retry_delay) for delay in delays), timedelta())
 
 
 @pytest.mark.parametrize("stream", STREAMS)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
 
 from telemetry.errors import TelemetryError
 from telemetry.lake.partitions import Interval
+from telemetry_airflow.closing import CloseDayOperator
 from telemetry_airflow.intervals import interval_of, settled_at
+from telemetry_airflow.sensors import PartitionSensor
 
 if TYPE_CHECKING:
     from telemetry.warehouse.ledger import Kind
@@ -54,6 +58,21 @@ def test_the_interval_of_a_run(kind: Kind, run: Run, partition: str | None, star
 def test_a_day_that_the_calendar_lacks_is_refused(kind: Kind, partition: str) -> None:
     with pytest.raises(TelemetryError, match=f"{partition}.*Write 2020-07-13"):
         interval_of(kind, BY_HAND, partition)
+
+
+@pytest.mark.parametrize(
+    ("task", "partition"),
+    [
+        (PartitionSensor(task_id="sense", stream="telemetry", grace=timedelta(), look_back_hours=3), "2026-02-30T05"),
+        (CloseDayOperator(task_id="close_day", stream="telemetry"), "2026-02-30"),
+        (CloseDayOperator(task_id="close_day", stream="telemetry"), "9999-12-31"),
+    ],
+    ids=lambda value: getattr(value, "task_id", value),
+)
+def test_a_task_does_not_try_such_a_day_again(task: BaseOperator, partition: str) -> None:
+    context: Any = {"dag_run": BY_HAND, "params": {"partition": partition}}
+    with pytest.raises(AirflowFailException, match=f"{partition}.*Write 2020-07-13"):
+        task.execute(context)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,9 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     "infinite": ("a.csv", "device_id,temperature\na,Infinity\n", ":2: temperature: 'Infinity' is not a number"),
     "cells": ("a.csv", "device_id,temperature\na,1,2\n", ":2: 3 cells below a header of 2"),
     "no device in a row": ("a.csv", "device_id,temperature\n,1\n", ":2: device_id: the record names no device"),
+    "column within a column": ("a.csv", "device_id,data,data.temp\na,,1\na,1,2\n", ":3: data.temp: 'data' has a value"),
+    "column around a column": ("a.csv", "device_id,data.temp,data\na,1,\na,1,2\n", ":3: data: 'data.temp' has a value"),
+    "column twice": ("a.csv", "device_id,note,note\na,,1\na,1,2\n", ":3: note: 'note' has a value"),
     "quotes": ("a.csv", 'device_id,temperature\n"a"b,1\n', ":2: not CSV"),
 }
 
@@ -142,6 +146,13 @@ def test_a_fault_is_named_with_its_place(tmp_path: Path, case: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(TelemetryError, match="cannot be read: No such file"):
         list(replay(tmp_path / "none.json", TELEMETRY))
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.csv"])
+def test_what_can_be_read_only_once_is_refused(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(TelemetryError, match=r"is not a regular file\..* read more than once"):
+        list(replay(tmp_path / name, TELEMETRY))
 
 
 def test_a_byte_order_mark_is_passed(tmp_path: Path) -> None:

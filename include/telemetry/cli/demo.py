@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from telemetry.cli.deployed import is_local, use_deployment
+from telemetry.cli.deployed import EVERYTHING, is_local, use_deployment
 from telemetry.cli.output import notes, print_table
 from telemetry.cli.publish import live_span, past_span
 from telemetry.cli.runs import backfill_days, log_in, run_hour, run_queue
@@ -45,7 +45,7 @@ def demo() -> None:
     """Show the whole lane at work, and account for every message. Exits 1 if one is missing."""
     if not is_local():
         raise TelemetryError("The demo is for the stack of this machine.", "Unset TELEMETRY_RAW_BUCKET.")
-    use_deployment()
+    use_deployment(EVERYTHING)
     clock = time.monotonic()
 
     def tell(line: str) -> None:

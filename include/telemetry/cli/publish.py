@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,30 @@ if TYPE_CHECKING:
     from telemetry.devices.messages import Message
 
 LIVE_SPAN = timedelta(minutes=10)
+MESSAGES_MAX, DEVICES_MAX, DAYS_MAX = 10**9, 100_000, 3650
+"""More than anybody simulates. Devices are held in memory; event times before 1970 are none."""
+
+SLOWEST = 1 / 86400
+"""Messages a second: one a day."""
+
+
+def parse_messages_a_second(value: str | float) -> float:
+    """A number of messages a second, or 0 for as fast as it goes; Typer has the default parsed too."""
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = math.nan
+    if not (rate == 0 or SLOWEST <= rate < math.inf):
+        raise typer.BadParameter(f"{value!r} is no number of messages a second. Write it as 200 or 0.5.")
+    return rate
+
+
+MessagesASecond = Annotated[
+    float,
+    typer.Option(
+        "--rate", parser=parse_messages_a_second, metavar="NUMBER", help="Messages a second; 0: as fast as it goes."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,14 +54,16 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     stream: StreamOption = "telemetry",
-    messages: Annotated[int, typer.Option("--messages", "-n", min=1, help="How many.")] = 1000,
-    devices: Annotated[int, typer.Option("--devices", min=1, help="From how many devices.")] = 10,
+    messages: Annotated[int, typer.Option("--messages", "-n", min=1, max=MESSAGES_MAX, help="How many.")] = 1000,
+    devices: Annotated[int, typer.Option("--devices", min=1, max=DEVICES_MAX, help="From how many.")] = 10,
     duplicate: Annotated[float, typer.Option(parser=parse_rate, metavar="RATE", help="Repeated: 0.02 or 2%.")] = 0.0,
     late: Annotated[float, typer.Option(parser=parse_rate, metavar="RATE", help="With a time hours ago.")] = 0.0,
     malformed: Annotated[float, typer.Option(parser=parse_rate, metavar="RATE", help="No readings.")] = 0.0,
     seed: Annotated[int, typer.Option("--seed", help="The same seed and span give the same messages.")] = 0,
-    days: Annotated[int, typer.Option("--days", min=0, help="Write so many past days into the lake instead.")] = 0,
-    rate: Annotated[float, typer.Option("--rate", min=0.0, help="Messages a second; 0: as fast as it goes.")] = 0.0,
+    days: Annotated[
+        int, typer.Option("--days", min=0, max=DAYS_MAX, help="Write so many past days into the lake instead.")
+    ] = 0,
+    rate: MessagesASecond = 0.0,
 ) -> None:
     """Publish messages of simulated devices over MQTT. With --days, seed the partitions of past days instead."""
     from telemetry.contracts.load import find_stream
@@ -58,7 +85,7 @@ def replay(
     as_history: Annotated[
         bool, typer.Option("--as-history", help="Write them into the lake, into the hours of their event times.")
     ] = False,
-    rate: Annotated[float, typer.Option("--rate", min=0.0, help="Messages a second; 0: as fast as it goes.")] = 0.0,
+    rate: MessagesASecond = 0.0,
 ) -> None:
     """Publish the records of a file over MQTT. A file with a fault publishes nothing."""
     from telemetry.contracts.load import find_stream
@@ -79,16 +106,19 @@ def live_span() -> tuple[datetime, datetime]:
 
 
 def past_span(days: int) -> tuple[datetime, datetime]:
-    """The last whole days in UTC whose daily run is due: yesterday's is, some time after midnight."""
-    today = (datetime.now(UTC) - timedelta(hours=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return today - timedelta(days=days), today
+    """The last whole days in UTC whose daily run is due: what is written into them can be backfilled."""
+    from telemetry.due import last_due_day
+    from telemetry.lake.partitions import Interval
+
+    end = Interval.day(last_due_day(datetime.now(UTC))).end
+    return end - timedelta(days=days), end
 
 
 def publish_live(stream: Stream, messages: Iterable[Message], total: int) -> None:
     """Publish over MQTT, and say so."""
     from telemetry.devices.mqtt import Broker, publish
 
-    use_deployment()
+    use_deployment(["emulator"])
     broker = Broker.from_environment()
     with progress_bar(f"Publishing to {stream.topic}", total) as bar:
         pairs = ((stream.topic_of(message.device_id), message.payload) for message in messages)
@@ -101,7 +131,7 @@ def write_history_of(stream: Stream, messages: Iterable[Message], total: int) ->
     from telemetry.aws import client
     from telemetry.lake.history import write_history
 
-    deployment = use_deployment()
+    deployment = use_deployment(["emulator"])
     with progress_bar(f"Writing {stream.stream} into the lake", total) as bar:
         records = ((message.moment, message.payload) for message in messages)
         done = write_history(client("s3"), deployment.raw_bucket, stream.stream, records, on_progress=bar)

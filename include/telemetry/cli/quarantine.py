@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from telemetry.cli.arguments import AsJson, Limit, StreamFilter
 from telemetry.cli.deployed import use_deployment
 from telemetry.cli.output import print_json, print_table, printable, progress_bar, results
+
+if TYPE_CHECKING:
+    from telemetry.warehouse.replay import Replayed
 
 COLUMNS = ("quarantine_id", "stream", "reason", "detail", "line", "item", "raw_bytes", "created_at")
 
@@ -82,11 +85,17 @@ def replay(
             stream=name, reason=reason, ids=numbers or None, on_start=bar.expect, on_progress=bar
         )
     if as_json:
-        print_json(asdict(done))
+        print_json(_document(done))
         return
     print(f"{done.moved:,} of {done.rows:,} rows moved: {done.loaded:,} readings loaded, {done.duplicate:,} duplicate.")
     print_counts("Still quarantined", done.still)
     print_counts("Skipped: not all of their bytes are kept, or their stream has no contract", done.skipped)
+
+
+def _document(done: Replayed) -> dict[str, Any]:
+    """As JSON has it."""
+    numbers = {name: getattr(done, name) for name in ("rows", "moved", "loaded", "duplicate")}
+    return {**numbers, "still": dict(sorted(done.still.items())), "skipped": dict(sorted(done.skipped.items()))}
 
 
 def print_counts(title: str, rows: Mapping[str, int]) -> None:

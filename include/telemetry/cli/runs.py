@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from telemetry.cli.arguments import AsJson, parse_day, parse_hour
-from telemetry.cli.deployed import use_deployment
+from telemetry.cli.deployed import EVERYTHING, use_deployment
 from telemetry.cli.ledger import print_loads
 from telemetry.cli.output import notes, print_json, progress_bar
 from telemetry.errors import TelemetryError
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from telemetry.lake.partitions import Interval
     from telemetry.warehouse.ledger import Kind, Load
 
-RUN_SECONDS = 3600.0
-DAY_SECONDS = 3600.0
-"""How long a command waits for a run, and for each day of a backfill."""
+RUN_SECONDS = 7200.0
+DAY_SECONDS = 7200.0
+"""How long a command waits for a run, and for each day of a backfill: longer than close_day waits for the queue."""
 
 ERROR_CHARACTERS = 500
 
@@ -95,7 +96,7 @@ def log_in() -> AirflowApi:
     """
     from telemetry.airflow_api import AirflowApi
 
-    use_deployment()
+    use_deployment(EVERYTHING)
     url = os.environ.get("TELEMETRY_AIRFLOW_URL")
     if not url:
         raise TelemetryError("TELEMETRY_AIRFLOW_URL is not set.", "It names Airflow's web address.")
@@ -129,8 +130,9 @@ def run_queue(airflow: AirflowApi, stream: str, *, tell: Tell = _nobody) -> list
 def _run(airflow: AirflowApi, dag_id: str, tell: Tell, **params: str) -> None:
     airflow.wait_for_dag(dag_id)
     run = airflow.trigger(dag_id, **params)
-    for run in airflow.watch(run, RUN_SECONDS):  # noqa: B020 - the same run, later
-        tell(f"{dag_id}: {run.state}")
+    with _goes_on(f"{dag_id}'s run", f"Stop it there: {airflow.url}/dags/{dag_id}/runs/{run.run_id}"):
+        for run in airflow.watch(run, RUN_SECONDS):  # noqa: B020 - the same run, later
+            tell(f"{dag_id}: {run.state}")
     _raise_failures(airflow, [run])
 
 
@@ -146,18 +148,32 @@ def backfill_days(
 
     dag_id = f"{stream}_daily"
     airflow.wait_for_dag(dag_id)
-    backfill = airflow.create_backfill(dag_id, first, last)
-    runs: list[DagRun] = []
-    for progress in airflow.watch_backfill(backfill, DAY_SECONDS * backfill.days):
-        runs = progress.runs
-        on_progress(sum(run.ended for run in runs))
-    _raise_failures(airflow, runs)
-    if len(runs) != backfill.days:
+    backfill = airflow.create_backfill(dag_id, first, last, timeout=RUN_SECONDS, on_wait=_say_what_for)
+    with _goes_on(f"{dag_id}'s backfill", f"Cancel it there: {airflow.url}/dags/{dag_id}/backfills"):
+        for progress in airflow.watch_backfill(backfill, DAY_SECONDS * len(backfill.days)):
+            on_progress(sum(run.ended for run in progress.runs))
+    _raise_failures(airflow, progress.runs)
+    if left_out := [str(day) for day in backfill.days if day not in progress.days]:
         raise TelemetryError(
-            f"Airflow ran {len(runs)} of {backfill.days} days of {dag_id}.",
-            f"A DAG has no runs before its start date: see {airflow.url}/dags/{dag_id}.",
+            f"Airflow ran {len(progress.days)} of {len(backfill.days)} days of {dag_id}, not {', '.join(left_out)}.",
+            "It leaves out a day whose run is under way: backfill it again when that run has ended, "
+            f"{airflow.url}/dags/{dag_id}/runs",
         )
     return _newest_loads(stream, "daily", Interval(Interval.day(first).start, Interval.day(last).end))
+
+
+def _say_what_for(run: DagRun) -> None:
+    notes.print(f"Waiting for {run.run_id}, which is under way.", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _goes_on(what: str, hint: str) -> Iterator[None]:
+    """Tell a person who stops waiting that Airflow does not stop."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        notes.print(f"\n{what} goes on in Airflow. {hint}", markup=False, soft_wrap=True)
+        raise
 
 
 def _raise_failures(airflow: AirflowApi, runs: Sequence[DagRun]) -> None:

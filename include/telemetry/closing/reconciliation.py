@@ -123,8 +123,9 @@ class Reconciler:
     def _buffered(self) -> int:
         """What Firehose may have in its buffer of the day's records: none, once the day's last partition is settled.
 
-        A day is closed once, so that nothing is in flight for as long as Firehose may try. Where S3 does not take an object, Firehose tries for up to 24 hours. Its messages are unaccounted for until it
-        is there: then ``close_day`` is to be cleared, and the day adds up.
+        A day is closed once, so that nothing is in flight for as long as Firehose may try. Where S3 does not take an
+        object, it tries for up to 24 hours. Its messages are unaccounted for until it is there: then ``close_day`` is
+        to be cleared, and the day adds up.
         """
         return metrics.buffered(
             self.clients.cloudwatch,

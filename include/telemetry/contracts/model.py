@@ -13,8 +13,10 @@ from telemetry.lake.partitions import HOUR
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 PATH = r"^[^.]+(\.[^.]+)*$"
+YEAR_SECONDS = 366 * 86400
 RESERVED = frozenset(
     {"device_id", "event_time", "reading_id", "extra", "load_id", "line", "item", "message_id", "received_on"}
+    | {"lane", "year", "month", "day", "hour"}  # the partitions of the Glue tables
 )
 
 
@@ -73,7 +75,7 @@ class Stream(Part):
     """One kind of device message: everything that the rest of the system knows of it.
 
     ``stream`` is the name, as in the file's; ``topic`` the MQTT topic filter, whose one ``+`` stands for the device;
-    ``event_time_ahead_seconds`` is how far a device's clock may be ahead of the message's arrival.
+    ``event_time_ahead_seconds`` is how far a device's clock may be ahead of the message's arrival, a year at most.
     """
 
     stream: Annotated[str, Field(pattern=NAME)]
@@ -82,7 +84,7 @@ class Stream(Part):
     device: Place
     event_time: EventTime
     message_id: Place | None = None
-    event_time_ahead_seconds: Annotated[int, Field(ge=0)] = 3600
+    event_time_ahead_seconds: Annotated[int, Field(ge=0, le=YEAR_SECONDS)] = 3600
     fields: Annotated[dict[Annotated[str, Field(pattern=NAME)], ContractField], Field(min_length=1)]
 
     @model_validator(mode="before")
@@ -98,7 +100,7 @@ class Stream(Part):
     def _names_and_places_are_free(self) -> Self:
         taken = RESERVED & self.fields.keys()
         if taken:
-            raise ValueError(f"fields: {', '.join(sorted(taken))}: every reading has a column of that name already")
+            raise ValueError(f"fields: {', '.join(sorted(taken))}: a column of that name is there already")
         places = [self.device.path, self.event_time.path, *(field.path for field in self.fields.values())]
         twice = sorted({place for place in places if places.count(place) > 1})
         if twice:

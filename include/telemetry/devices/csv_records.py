@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,37 +19,57 @@ def csv_records(path: Path, file: TextIO, stream: Stream) -> Iterator[Record]:
     """A record a row, as JSON; the first row names the columns.
 
     Raises:
-        TelemetryError: the file is not CSV, no column names the device, or a cell is not of its column's type.
+        TelemetryError: the file is not CSV, no column names the device, a cell is not of its column's type, or has its
+            place where another cell's value is.
     """
     rows = csv.reader(file, strict=True)
     try:
-        header = [name.strip() for name in next(rows, [])]
-        columns = [_column(name, stream) for name in header]
-        if stream.device.path not in [place for place, _ in columns]:
+        header = _Header([name.strip() for name in next(rows, [])], stream)
+        if stream.device.path not in [place for place, _ in header.columns]:
             raise TelemetryError(
                 f"{path}:1: no column {stream.device.path!r}, which names the device.",
-                f"Columns: {', '.join(header) or 'none'}.",
+                f"Columns: {', '.join(header.names) or 'none'}.",
             )
         for row in rows:
             if row:
                 where = f"{path}:{rows.line_num}"
-                record = _record(where, header, columns, row)
+                record = header.record(where, row)
                 yield Record(where, record, json.dumps(record, separators=(",", ":")))
     except csv.Error as error:
         raise TelemetryError(f"{path}:{rows.line_num}: not CSV: {error}.") from error
 
 
-def _record(where: str, header: list[str], columns: list[Column], row: list[str]) -> dict[str, Any]:
-    if len(row) != len(header):
-        raise TelemetryError(f"{where}: {len(row)} cells below a header of {len(header)}.")
-    record: dict[str, Any] = {}
-    for name, (place, typed), cell in zip(header, columns, row, strict=True):
-        if cell:
-            try:
-                put_at(record, place, typed(cell))
-            except ValueError as error:
-                raise TelemetryError(f"{where}: {name}: {error}.") from error
-    return record
+class _Header:
+    """What the first row says of every other one."""
+
+    def __init__(self, names: list[str], stream: Stream) -> None:
+        self.names = names
+        self.columns = [_column(name, stream) for name in names]
+        places = [place for place, _ in self.columns]
+        self._overlaps = [
+            (one, other) for one, other in combinations(range(len(names)), 2) if _overlap(places[one], places[other])
+        ]
+
+    def record(self, where: str, row: list[str]) -> dict[str, Any]:
+        if len(row) != len(self.names):
+            raise TelemetryError(f"{where}: {len(row)} cells below a header of {len(self.names)}.")
+        for one, other in self._overlaps:
+            if row[one] and row[other]:
+                said = f"{self.names[one]!r} has a value in the same place of the payload"
+                raise TelemetryError(f"{where}: {self.names[other]}: {said}.", "Leave one of the two cells empty.")
+        record: dict[str, Any] = {}
+        for name, (place, typed), cell in zip(self.names, self.columns, row, strict=True):
+            if cell:
+                try:
+                    put_at(record, place, typed(cell))
+                except ValueError as error:
+                    raise TelemetryError(f"{where}: {name}: {error}.") from error
+        return record
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two places in a payload are the same, or one lies within the other."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 Column = tuple[str, Callable[[str], object]]

@@ -18,7 +18,7 @@ class Message(NamedTuple):
 
 
 def put_at(document: dict[str, Any], path: str, value: object) -> None:
-    """Set the value at a dotted ``path``, making the objects on the way."""
+    """Set the value at a dotted ``path``, making the objects on the way, where there must be no other values."""
     *way, name = path.split(".")
     for step in way:
         document = document.setdefault(step, {})

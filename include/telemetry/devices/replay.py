@@ -26,18 +26,22 @@ def replay(path: Path, stream: Stream) -> Iterator[Message]:
     the contract's types, an empty cell is no value.
 
     Raises:
-        TelemetryError: the file cannot be read, is not what it should be, or holds a record that is not an object or
-            names no device: ``FILE:LINE: FIELD: what is wrong``, in an array with the record's number besides.
+        TelemetryError: the file cannot be read, or only once; is not what it should be; or holds a record that is not
+            an object or names no device: ``FILE:LINE: FIELD: what is wrong``, in an array with the record's number
+            besides.
     """
     is_csv = path.suffix.lower() == ".csv"
     try:
+        if path.exists() and not path.is_file():
+            hint = "It is read more than once: write what comes out of a pipe into a file first."
+            raise TelemetryError(f"{path} is not a regular file.", hint)
         # -sig: programs on Windows begin UTF-8 files with a byte order mark.
         with path.open(encoding="utf-8-sig", newline="" if is_csv else None) as file:
             read_time = time_converter(stream.event_time.format)
             for record in csv_records(path, file, stream) if is_csv else _json(path, file):
                 yield _message(record, stream, read_time)
     except OSError as error:
-        raise TelemetryError(f"{path} cannot be read: {error.strerror}.") from error
+        raise TelemetryError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise TelemetryError(f"{path}: not UTF-8: {error.reason}.", "Save it as UTF-8.") from error
 

@@ -57,25 +57,33 @@ def write_history(
     ``HELD_BYTES``. ``on_progress`` is told how many records are in the lake so far.
 
     Raises:
-        TelemetryError: no record has a moment.
+        TelemetryError: no record has a moment, or none of the first ``HELD_BYTES``. Nothing was written then.
     """
     writer = _Writer(s3, bucket, stream, on_progress)
     waiting: list[bytes] = []  # records before the first moment
+    waiting_bytes = 0
     hour: datetime | None = None
     for moment, payload in records:
         hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0) if moment else hour
         waiting.append(payload)
+        waiting_bytes += len(payload) + 1
         if hour:
             for held in waiting:
                 writer.add(hour, held)
             waiting.clear()
+        elif waiting_bytes > HELD_BYTES:
+            raise _no_moment(stream, f"first {len(waiting):,}")
     if waiting:
-        raise TelemetryError(
-            f"None of the {len(waiting)} records has an event time as stream {stream}'s contract describes it.",
-            f"Compare event_time in {stream}.yaml with a record.",
-        )
+        raise _no_moment(stream, f"{len(waiting):,}")
     writer.finish()
     return writer.history
+
+
+def _no_moment(stream: str, records: str) -> TelemetryError:
+    return TelemetryError(
+        f"None of the {records} records has an event time as stream {stream}'s contract describes it.",
+        f"Compare event_time in {stream}.yaml with a record.",
+    )
 
 
 class _Writer:

@@ -8,7 +8,10 @@ locals {
   path    = "^[^.]+(\\.[^.]+)*$"
   types   = ["string", "double", "integer", "boolean"]
   formats = ["iso8601", "epoch_seconds", "epoch_milliseconds"]
-  columns = ["device_id", "event_time", "reading_id", "extra", "load_id", "line", "item", "message_id", "received_on"]
+  columns = [
+    "device_id", "event_time", "reading_id", "extra", "load_id", "line", "item", "message_id", "received_on",
+    "lane", "year", "month", "day", "hour", # the partitions of the Glue tables
+  ]
 
   # By file and field: whether it is right, and what it has to be.
   checks = {

@@ -1,0 +1,52 @@
+"""When the daily run of a day is due: before that Airflow makes no run of the day, also not in a backfill."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from telemetry.cli.publish import past_span
+from telemetry.due import due, last_due_day, refuse_early
+from telemetry.errors import TelemetryError
+
+DAY = date(2026, 11, 21)
+
+
+def at(moment: str) -> datetime:
+    return datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+
+def test_a_day_s_run_is_due_when_the_schedule_comes_round_after_it() -> None:
+    assert due(DAY) == at("2026-11-22T00:30")
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        ("2026-11-22T00:00", date(2026, 11, 20)),
+        ("2026-11-22T00:29:59", date(2026, 11, 20)),
+        ("2026-11-22T00:30", DAY),
+        ("2026-11-22T23:59", DAY),
+    ],
+)
+def test_the_last_day_whose_run_is_due(now: str, last: date) -> None:
+    assert last_due_day(at(now)) == last
+
+
+def test_a_day_whose_run_is_not_due_is_refused_and_is_told_when_it_is() -> None:
+    with pytest.raises(TelemetryError, match=r"2026-11-21 .* due at 2026-11-22 00:30 UTC.*run STREAM --day 2026-11-21"):
+        refuse_early(DAY, at("2026-11-22T00:10"))
+    refuse_early(DAY, at("2026-11-22T00:30"))
+
+
+@pytest.mark.parametrize("day", [DAY, date(2026, 11, 22), date.max])
+def test_a_day_that_is_not_over_is_refused(day: date) -> None:
+    with pytest.raises(TelemetryError, match=f"{day} is not over"):
+        refuse_early(day, at("2026-11-21T23:59"))
+
+
+def test_past_days_can_be_backfilled() -> None:
+    _, end = past_span(2)
+    assert (end - past_span(1)[0]).days == 1
+    assert last_due_day(datetime.now(UTC)) == past_span(1)[0].date()
