@@ -27,6 +27,8 @@ def changed(folder: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
+        ("  prefix: iot ", "  prefix: iot- ", "names.prefix: String should match pattern"),
+        ("  prefix: iot ", "  prefix: a-prefix-too-long ", "names.prefix: String should have at most 14 characters"),
         ('  queue: "{prefix}-{stream}', '  queue: "{prefix}', "names.queue: String should match pattern"),
         ("  quarantine: quarantine-data", "  quarantine: rejects", "quarantine: the code has 'quarantine-data'"),
         ("newuuid() AS message_id, ", "", "topic_rule.sql: Value error, it selects no message_id"),
