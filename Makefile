@@ -27,7 +27,7 @@ $(VENV)/.ready: requirements/dev.txt requirements/emulator.txt pyproject.toml
 	@touch $@
 
 demo: export TELEMETRY_FIREHOSE_BUFFER_SECONDS := 5
-demo: setup ## run the whole lane on this machine; it stays up until `make down`
+demo: setup ## run the whole pipeline on this machine; it stays up until `make down`
 	@$(TELEMETRY) up
 	@$(TELEMETRY) demo
 
@@ -40,7 +40,7 @@ notebook: setup ## open the analysis of the lake in JupyterLab, a copy of it, on
 down: ## stop everything that `make demo` or `telemetry up` started
 	@if [ -x $(TELEMETRY) ]; then $(TELEMETRY) down; else echo "Nothing was set up, so nothing runs."; fi
 
-test: setup lint ## unit tests, integration tests on the real stack, one end-to-end run
+test: setup lint ## lint; unit, integration, fault (the short cases), end-to-end, MWAA and Terraform tests
 	$(VENV)/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 terraform-test: setup ## Terraform: its own tests, checkov, and all of it applied to the emulator (also part of test)

@@ -10,7 +10,7 @@ from telemetry_airflow.policy import stream_dag
 
 DOC = """
 Loads whatever of a day of `{stream}` (topic `{topic}`) is in S3 and not in the ledger, of both lanes, in one execution:
-late objects, hours and drains that failed, history that was seeded. The unit of backfill.
+late objects, hours and drains that failed, history objects. The unit of backfill.
 
 1. **run_etl** runs the state machine once, under a name that a retry attaches to.
 2. **record_load** puts the load on the record, however it ended, and fails the run when the load failed.

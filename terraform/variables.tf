@@ -106,7 +106,7 @@ variable "things" {
       for name, thing in var.things :
       can(regex("^[a-zA-Z0-9:_-]{1,128}$", name)) && strcontains(thing.csr, "BEGIN CERTIFICATE REQUEST")
     ])
-    error_message = "things: a name has letters, digits, -, _ and : only, and csr is a signing request in PEM: `openssl req -new -newkey rsa:2048 -nodes -keyout NAME.key -subj /CN=NAME -out NAME.csr`, then csr = file(\"NAME.csr\")."
+    error_message = "things: a name has letters, digits, -, _ and : only, and csr is a signing request in PEM: `openssl req -new -newkey rsa:2048 -nodes -keyout NAME.key -subj /CN=NAME -out NAME.csr`, then write the text of NAME.csr as csr (docs/deploy.md, Choose)."
   }
 }
 
@@ -264,7 +264,7 @@ variable "airflow_version" {
 
   validation {
     condition     = can(regex("^3\\.([1-9]|[1-9][0-9])\\.[0-9]+$", var.airflow_version))
-    error_message = "airflow_version: Airflow before 3.1 has no UI plugins, so its Loads page would be missing. Choose 3.3.1 or 3.2.1."
+    error_message = "airflow_version: Airflow before 3.1 has no UI plugins. Choose 3.3.1 or 3.2.1."
   }
 
   validation {

@@ -24,8 +24,10 @@ SECRET = "telemetry/warehouse"
 TESTS = Path(__file__).parent
 LONGEST_FIRST = ["stack", "faults", "integration", "terraform", "integration/emulator"]
 
-# No test is about its own duration.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test is about its own duration; and examples share a fixture where a test asks for one.
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 settings.load_profile("untimed")
 
 

@@ -77,17 +77,6 @@ class StreamAccount:
         return {**{name: getattr(self, name) for name in names}, "lanes": lanes}
 
 
-FLOW = (metrics.published, metrics.taken, metrics.delivered)
-
-
-class Flow(NamedTuple):
-    """CloudWatch's counts of one stream: messages published, and records that Firehose took in and delivered."""
-
-    published: int
-    incoming: int
-    delivered: int
-
-
 def account(
     streams: Iterable[Stream], connection: Connection, deployment: Deployment, settings: Settings
 ) -> dict[str, StreamAccount]:
@@ -98,21 +87,13 @@ def account(
     """
     streams, now = list(streams), datetime.now(UTC)
     names = [stream.stream for stream in streams]
-    flow = flows(names, settings.names)
+    doors = {name: metrics.published(settings.names, name) for name in names}
+    published = metrics.sums(client("cloudwatch"), doors.values(), Interval.day(first_day(now)).start, now + MINUTE)
     buffered = metrics.buffered(
         client("cloudwatch"), settings.names, names, until=now + MINUTE, now=now, held=FIREHOSE_TRIES
     )
     accountant = _Accountant(connection, deployment, settings.names, first_day(now))
-    return {one.stream: accountant.count(one, flow[one.stream].published, buffered[one.stream]) for one in streams}
-
-
-def flows(streams: Iterable[str], names: Names) -> dict[str, Flow]:
-    """The flow of every stream since ``first_day``."""
-    now, streams = datetime.now(UTC), list(streams)
-    asked = {stream: [metric(names, stream) for metric in FLOW] for stream in streams}
-    start = Interval.day(first_day(now)).start
-    counts = metrics.sums(client("cloudwatch"), [one for three in asked.values() for one in three], start, now + MINUTE)
-    return {stream: Flow(*(counts[one] for one in three)) for stream, three in asked.items()}
+    return {one.stream: accountant.count(one, published[doors[one.stream]], buffered[one.stream]) for one in streams}
 
 
 class _Table(NamedTuple):

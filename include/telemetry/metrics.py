@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from typing import Any, NamedTuple
 
 from telemetry.lake.partitions import Interval
@@ -70,6 +71,22 @@ def sums(
     for metric, _, value in _points(cloudwatch, list(metrics), start, end, period, "Sum"):
         found[metric] += round(value)
     return found
+
+
+class Flow(NamedTuple):
+    """CloudWatch's counts of one stream: messages published, and records that Firehose took in and delivered."""
+
+    published: int
+    taken: int
+    delivered: int
+
+
+def flows(cloudwatch: Any, names: Names, streams: Iterable[str], now: datetime) -> dict[str, Flow]:
+    """The flow of every stream since ``first_day``."""
+    asked = {stream: [metric(names, stream) for metric in (published, taken, delivered)] for stream in streams}
+    start = Interval.day(first_day(now)).start
+    counts = sums(cloudwatch, chain.from_iterable(asked.values()), start, now + MINUTE)
+    return {stream: Flow(*(counts[one] for one in three)) for stream, three in asked.items()}
 
 
 def buffered(

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from listening import listening
 from stack import PROJECT, Stack
 
 FAULTY_ARGUMENTS = [
@@ -106,11 +107,12 @@ def test_a_killed_service_is_told_and_the_next_up_mends_it(stack: Stack, service
 
 def test_nothing_listens_beyond_the_loopback_and_down_ends_everything(stack: Stack) -> None:
     pids = set(stack.pids().values())
-    family = {child.pid for pid in pids for child in psutil.Process(pid).children(recursive=True)} | pids
-    listening = [c for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN and c.pid in family]
-    assert len(listening) >= 4
-    assert {str(connection.laddr).split("'")[1] for connection in listening} <= {"127.0.0.1", "::1"}
+    daemons = [psutil.Process(pid) for pid in pids]
+    family = [process for daemon in daemons for process in (daemon, *daemon.children(recursive=True))]
+    addresses = [address for address, _ in listening(family)]
+    assert len(addresses) >= 4
+    assert set(addresses) <= {"127.0.0.1", "::1"}
 
     stack.run("down")
-    assert not [pid for pid in family if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
     stack.up()

@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from listening import listening
 from telemetry.errors import TelemetryError
 from telemetry.local.airflow import COMPONENTS, Airflow, token
 from telemetry.local.postgres import Postgres
@@ -95,13 +96,7 @@ def test_a_task_runs_with_the_given_environment_and_its_log_can_be_read(
 
 
 def test_nothing_listens_beyond_loopback(airflow: Airflow, state: State) -> None:
-    addresses = {
-        (connection.laddr.ip, connection.laddr.port)
-        for process in family(state)
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert addresses == {("127.0.0.1", state.port("airflow-api-server"))}
+    assert set(listening(family(state))) == {("127.0.0.1", state.port("airflow-api-server"))}
 
 
 def test_no_secret_is_told(airflow: Airflow, state: State) -> None:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import corpus
@@ -316,7 +316,7 @@ def before(warehouse: Connection) -> list[tuple[Any, ...]]:
 
 
 @given(st.lists(contents, min_size=10, max_size=40))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=15)
 def test_no_generated_payload_harms_another(
     warehouse: Connection, before: list[tuple[Any, ...]], generated: list[bytes]
 ) -> None:
@@ -336,7 +336,7 @@ bodies = st.one_of(st.binary(max_size=300), mutated(gzip.compress(GOOD + b"\n" +
 
 
 @given(st.lists(bodies, min_size=5, max_size=10))
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=6)
 def test_no_generated_object_harms_another(
     warehouse: Connection, before: list[tuple[Any, ...]], generated: list[bytes]
 ) -> None:

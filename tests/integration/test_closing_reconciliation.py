@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from closed_days import AFTER, BEFORE, DAY, TODAY, Ground, contract, noon
 from emulated import Emulator
 from etl import Execution, envelope, put_raw, reading, s3
-from telemetry.closing.queue import DayNotReadyError
+from telemetry.closing.queue_lane import DayNotReadyError
 from telemetry.closing.reconciliation import RECOUNTS, Reconciliation, count_until_it_adds_up
 from telemetry.deployment import Deployment
 from telemetry.lake.history import write_history
@@ -22,7 +22,7 @@ from telemetry.lake.partitions import HOUR, Interval, Lane
 from telemetry.local.provision.queues import queue_url
 from telemetry.warehouse.connection import Connection
 
-SHARED = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED = settings(max_examples=30)
 
 
 @pytest.fixture

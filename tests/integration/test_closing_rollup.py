@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from closed_days import AFTER, BEFORE, DAY, Ground, contract, noon, rollup_of
@@ -21,7 +21,7 @@ from telemetry.lake.partitions import Interval
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.migrate import migrate
 
-SHARED = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SHARED = settings(max_examples=30)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import etl
@@ -336,7 +336,7 @@ lines = st.lists(
 
 
 @given(lines, st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_every_value_arrives_as_it_was_sent(warehouse: Connection, sent: list[Any], twice: bool) -> None:
     put_raw([*sent, *sent] if twice else sent, stream="environment")
     with warehouse, warehouse.cursor() as cursor:

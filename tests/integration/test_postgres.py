@@ -10,13 +10,14 @@ import stat
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import psycopg2
 import pytest
 
+from listening import listening
 from telemetry.errors import TelemetryError
 from telemetry.local import postgres_place
 from telemetry.local.postgres import Postgres
@@ -112,15 +113,20 @@ def test_what_was_committed_is_on_the_disk_and_text_is_utf8(shared: Postgres) ->
     assert query(shared, "SELECT datlocale FROM pg_database WHERE datname = current_database()") == [("C.UTF-8",)]
 
 
+def shown(process: psutil.Process) -> str:
+    """What everybody may see of a process; nothing, once it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return str(process.cmdline()) + str(process.environ())
+    return ""
+
+
 def test_it_listens_on_loopback_only_and_tells_no_password(shared: Postgres, shared_state: State) -> None:
     shared.start()
     process = server(shared_state)
-    assert {(c.laddr.ip, c.laddr.port) for c in process.net_connections("inet") if c.status == "LISTEN"} == {
-        ("127.0.0.1", shared.login().port)
-    }
+    assert set(listening([process])) == {("127.0.0.1", shared.login().port)}
     assert not [c for c in process.net_connections("unix") if c.laddr]
     family = [process, *process.children(recursive=True)]
-    told = [str(member.cmdline()) + str(member.environ()) for member in family] + [repr(shared.login())]
+    told = [*map(shown, family), repr(shared.login())]
     for name in ("postgres-telemetry", "postgres-airflow", "postgres-superuser"):
         assert stat.S_IMODE((shared_state.folder / "secrets" / name).stat().st_mode) == 0o600
         assert not any(shared_state.secret(name) in text for text in told)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl import (
@@ -325,7 +325,7 @@ def everything(connection: Connection) -> tuple[Any, ...]:
     return table_of(connection), [(*row[:5], bytes(row[5])) for row in kept], rows(connection, counts)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(objects=st.lists(st.lists(LINES, max_size=6), min_size=1, max_size=3), at_a_time=st.integers(1, 7))
 def test_any_mix_ends_as_if_the_contract_had_always_been_the_mended_one(
     warehouse: Connection, monkeypatch: pytest.MonkeyPatch, objects: list[list[Any]], at_a_time: int

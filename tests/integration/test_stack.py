@@ -14,6 +14,7 @@ import psutil
 import psycopg2
 import pytest
 
+from listening import listening
 from telemetry.errors import TelemetryError
 from telemetry.local import stack
 from telemetry.local.processes import PROCESSES, is_alive
@@ -76,14 +77,9 @@ def test_the_environment_leads_to_every_service(environment: dict[str, str], mon
 
 
 def test_nothing_listens_beyond_loopback(environment: dict[str, str]) -> None:
-    listening = [
-        connection.laddr.ip
-        for process in running()
-        for connection in process.net_connections(kind="inet")
-        if connection.status == psutil.CONN_LISTEN
-    ]
-    assert len(listening) >= 4
-    assert set(listening) <= {"127.0.0.1", "::1"}
+    addresses = [address for address, _ in listening(running())]
+    assert len(addresses) >= 4
+    assert set(addresses) <= {"127.0.0.1", "::1"}
 
 
 def test_a_second_up_changes_nothing(environment: dict[str, str]) -> None:

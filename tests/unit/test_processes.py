@@ -77,7 +77,7 @@ def test_a_daemon_gets_the_given_environment_and_no_other(
 def test_the_log_is_for_its_owner_and_is_appended_to(daemon: Daemon, tmp_path: Path) -> None:
     for word in ("one", "two"):
         daemon.start([sys.executable, "-c", f"print('{word}')"], base_environment(), folder=tmp_path)
-        daemon.finish(timeout=10)
+        daemon.finish(timeout=60)
     assert daemon.tail().split() == ["one", "two"]
     assert stat.S_IMODE(daemon.log.stat().st_mode) == 0o600
 
@@ -144,10 +144,10 @@ def test_the_end_of_a_daemon_is_told_with_its_code_and_last_lines(daemon: Daemon
 
 def test_finish_waits_for_a_job_and_tells_its_failure(daemon: Daemon, tmp_path: Path) -> None:
     daemon.start([sys.executable, "-c", ""], base_environment(), folder=tmp_path)
-    daemon.finish(timeout=10)
+    daemon.finish(timeout=60)
     daemon.start([sys.executable, "-c", "raise SystemExit(3)"], base_environment(), folder=tmp_path)
     with pytest.raises(TelemetryError, match="ended with code 3"):
-        daemon.finish(timeout=10)
+        daemon.finish(timeout=60)
 
 
 def test_a_command_that_is_missing_is_told(daemon: Daemon, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.contracts.load import load_streams
@@ -30,7 +30,7 @@ records = st.lists(
         lambda extra, device: {**extra, "device_id": device}, st.dictionaries(st.text(), json_values), st.just("a-1")
     )
 )
-in_one_folder = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+in_one_folder = settings(max_examples=40)
 
 
 def written(folder: Path, name: str, text: str | bytes) -> Path:

@@ -20,9 +20,10 @@ from telemetry.errors import TelemetryError
 from telemetry.waiting import wait_until
 
 if TYPE_CHECKING:
-    from telemetry.accounting import Flow, StreamAccount
+    from telemetry.accounting import StreamAccount
     from telemetry.airflow_api import AirflowApi
     from telemetry.devices.messages import Message
+    from telemetry.metrics import Flow
     from telemetry.warehouse.ledger import Counts, Load
 
 RECORDED = "../shared/data/environment-messages.json"
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Show the whole lane at work, and account for every message. Exits 1 if one is missing."""
+    """Show the whole pipeline at work, and account for every message. Exits 1 if one is missing."""
     if not is_local():
         raise TelemetryError("The demo is for the stack of this machine.", "Unset TELEMETRY_RAW_BUCKET.")
     use_deployment(EVERYTHING)
@@ -129,10 +130,11 @@ def _publish(stream: str, messages: Iterable[Message], tell: Tell) -> int:
 
 
 def _flows() -> dict[str, Flow]:
-    from telemetry.accounting import flows
+    from telemetry.aws import client
+    from telemetry.metrics import flows
     from telemetry.settings import load_settings
 
-    return flows(STREAMS, load_settings().names)
+    return flows(client("cloudwatch"), load_settings().names, STREAMS, datetime.now(UTC))
 
 
 def _settle(before: dict[str, Flow], published: dict[str, int]) -> None:
@@ -140,7 +142,7 @@ def _settle(before: dict[str, Flow], published: dict[str, int]) -> None:
 
     def settled() -> bool:
         return all(
-            flow.delivered == flow.incoming >= before[stream].incoming + published[stream]
+            flow.delivered == flow.taken >= before[stream].taken + published[stream]
             for stream, flow in _flows().items()
         )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from telemetry.cli.arguments import AsJson, Limit, StreamFilter
+from telemetry.cli.arguments import AsJson, StreamFilter
 from telemetry.cli.deployed import use_deployment
 from telemetry.cli.output import print_json, print_table, printable, progress_bar
 from telemetry.errors import TelemetryError
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 COLUMNS = ("stream", "message_id", "received_at", "sent_at", "receive_count", "topic", "size", "payload")
 PAYLOAD_WIDTH = 60
+AtMost = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many in all, as SQS gives them.")]
 
 app = typer.Typer(help="Messages that failed too often to be taken from their queue.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+def list_(stream: StreamFilter = None, limit: AtMost = 50, as_json: AsJson = False) -> None:
     """List dead letters. They stay where they are; SQS counts each look as a receive."""
     from telemetry.aws import client
     from telemetry.queues import list_dead, queue_url

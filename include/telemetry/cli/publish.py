@@ -41,7 +41,10 @@ def parse_messages_a_second(value: str | float) -> float:
 MessagesASecond = Annotated[
     float,
     typer.Option(
-        "--rate", parser=parse_messages_a_second, metavar="NUMBER", help="Messages a second; 0: as fast as it goes."
+        "--rate",
+        parser=parse_messages_a_second,
+        metavar="NUMBER",
+        help="Messages published a second; 0: as fast as it goes.",
     ),
 ]
 
@@ -54,18 +57,30 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     stream: StreamOption = "telemetry",
-    messages: Annotated[int, typer.Option("--messages", "-n", min=1, max=MESSAGES_MAX, help="How many.")] = 1000,
-    devices: Annotated[int, typer.Option("--devices", min=1, max=DEVICES_MAX, help="From how many.")] = 10,
-    duplicate: Annotated[float, typer.Option(parser=parse_rate, metavar="RATE", help="Repeated: 0.02 or 2%.")] = 0.0,
-    late: Annotated[float, typer.Option(parser=parse_rate, metavar="RATE", help="With a time hours ago.")] = 0.0,
-    malformed: Annotated[float, typer.Option(parser=parse_rate, metavar="RATE", help="No readings.")] = 0.0,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed and span give the same messages.")] = 0,
+    messages: Annotated[
+        int, typer.Option("--messages", "-n", min=1, max=MESSAGES_MAX, help="How many in all, also with --days.")
+    ] = 1000,
+    devices: Annotated[
+        int, typer.Option("--devices", min=1, max=DEVICES_MAX, help="How many devices send them, in turn.")
+    ] = 10,
+    duplicate: Annotated[
+        float, typer.Option(parser=parse_rate, metavar="RATE", help="The part that repeats another message.")
+    ] = 0.0,
+    late: Annotated[
+        float, typer.Option(parser=parse_rate, metavar="RATE", help="The part with a time 1 to 6 hours back.")
+    ] = 0.0,
+    malformed: Annotated[
+        float, typer.Option(parser=parse_rate, metavar="RATE", help="The part that is no reading.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of the random values; times follow the clock.")] = 0,
     days: Annotated[
-        int, typer.Option("--days", min=0, max=DAYS_MAX, help="Write so many past days into the lake instead.")
+        int,
+        typer.Option("--days", min=0, max=DAYS_MAX, help="Write history objects of so many past days (UTC) instead."),
     ] = 0,
     rate: MessagesASecond = 0.0,
 ) -> None:
-    """Publish messages of simulated devices over MQTT. With --days, seed the partitions of past days instead."""
+    """Publish messages of simulated devices over MQTT. With --days, write history objects of past days
+    instead. A RATE is 0.02 or 2%."""
     from telemetry.contracts.load import find_stream
     from telemetry.devices.simulate import Simulation
     from telemetry.devices.simulate import simulate as simulated

@@ -8,7 +8,7 @@ from typing import Any
 
 from telemetry.aws import client
 from telemetry.closing.quality import Check, check_day, silent_devices
-from telemetry.closing.queue import Clients, DayNotReadyError
+from telemetry.closing.queue_lane import Clients, DayNotReadyError
 from telemetry.closing.reconciliation import Reconciler, Reconciliation, record
 from telemetry.closing.rollup import roll_up
 from telemetry.contracts.model import Stream
@@ -54,6 +54,9 @@ def close_day(
     """
     if now < Interval.day(day).end:
         raise DayNotReadyError(f"{day} is not over.", "It can be closed after midnight UTC.")
+    clients = Clients(client("cloudwatch"), client("s3"), client("sqs"))
+    reconciler = Reconciler(connection, clients, deployment, settings, stream.stream, day, now.astimezone(UTC))
+    reconciler.see_that_messages_are_in()
     with transaction(connection) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"closing {stream.stream}",))
         devices = 0
@@ -61,8 +64,7 @@ def close_day(
             devices = roll_up(cursor, stream, day - timedelta(days=before))
         checks = check_day(cursor, stream, day, settings.quality)
         silent = silent_devices(cursor, stream, day, settings.quality)
-    clients = Clients(client("cloudwatch"), client("s3"), client("sqs"))
-    lanes = Reconciler(connection, clients, deployment, settings, stream.stream, day, now.astimezone(UTC)).reconcile()
+    lanes = reconciler.reconcile()
     record(connection, lanes)
     tell(
         clients.cloudwatch,

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from telemetry import metrics
-from telemetry.closing.queue import Clients, dead_letters, see_that_it_is_past
+from telemetry.closing.queue_lane import Clients, dead_letters, see_that_it_is_past
 from telemetry.deployment import Deployment
 from telemetry.in_flight import Objects
 from telemetry.lake.history import NAME
@@ -66,6 +66,15 @@ class Reconciler:
     day: date
     now: datetime
 
+    def see_that_messages_are_in(self) -> None:
+        """See that no message of the day is in the queue any more.
+
+        Raises:
+            DayNotReadyError: one is.
+        """
+        if self._has_metrics:
+            see_that_it_is_past(self.day, self.clients, self.settings.names.queue(self.stream), self.stream, self.now)
+
     def reconcile(self) -> list[Reconciliation]:
         """Count every lane.
 
@@ -74,12 +83,15 @@ class Reconciler:
         counted, on both sides, and the queue lane is not.
 
         Raises:
-            DayNotReadyError: messages of the day are still in the queue, or the dead letters cannot be counted.
+            DayNotReadyError: the dead letters cannot be counted.
         """
-        if self.day < metrics.first_day(self.now):
+        if not self._has_metrics:
             return count_until_it_adds_up(lambda: [self._history()])
-        see_that_it_is_past(self.day, self.clients, self.settings.names.queue(self.stream), self.stream, self.now)
         return count_until_it_adds_up(lambda: [self._lake(), self._queue()])
+
+    @property
+    def _has_metrics(self) -> bool:
+        return self.day >= metrics.first_day(self.now)
 
     def _lake(self) -> Reconciliation:
         """A message in Firehose's buffer is in an object next: so they are counted in this order."""

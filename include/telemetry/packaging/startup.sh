@@ -1,14 +1,7 @@
 #!/bin/bash
-# Exports the deployment's environment, a JSON object in an SSM parameter, to every component of Airflow that runs our code.
+# Exports the deployment's environment, a JSON object in an SSM parameter, to every component of Airflow.
 # MWAA sources this file with `exit` as an alias for a clean end. `builtin exit` is none: MWAA then gives up the deployment,
 # and goes back to the one before, instead of running DAGs that know no bucket.
-
-# The web server runs none of our code, and where its pages are private it reaches no AWS service
-# (MWAA user guide, "Using a startup script with Amazon MWAA").
-if [ "${MWAA_AIRFLOW_COMPONENT:-}" = webserver ]; then
-  exit
-fi
-
 telemetry_exports=$(
   python3 - "@PARAMETER@" <<'PYTHON'
 import json
@@ -38,6 +31,11 @@ print(f"startup.sh: {', '.join(environment)} from the SSM parameter {name}.", fi
 for key, text in environment.items():
     print(f"export {key}={shlex.quote(text)}")
 PYTHON
-) || builtin exit 1
+) || {
+  # A web server runs no DAG; where its pages are private, it reaches no AWS service
+  # (MWAA user guide, "Using a startup script with Amazon MWAA").
+  if [ "${MWAA_AIRFLOW_COMPONENT:-}" = webserver ]; then exit; fi
+  builtin exit 1
+}
 eval "$telemetry_exports"
 unset telemetry_exports

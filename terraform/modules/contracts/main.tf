@@ -39,7 +39,7 @@ locals {
       {
         for name in try(keys(document.fields), []) : "fields.${name}" => {
           right = can(regex("^[a-z][a-z0-9_]{0,39}$", name)) && !contains(local.columns, name)
-          rule  = "named in lower case, and not as a column that every reading has: ${join(", ", local.columns)}"
+          rule  = "named in lower case, and not as a column that is there already: ${join(", ", local.columns)}"
         }
       },
     )

@@ -18,7 +18,8 @@ from emulated import REGION, Emulator, unique, until
 from faults.harness.machine import Ending, Faults, Machine, Meanwhile, Plan
 from faults.harness.messages import Message
 from faults.harness.worker import end_all, warm_up
-from telemetry.accounting import Flow, StreamAccount, account, flows
+from telemetry.accounting import StreamAccount, account
+from telemetry.aws import client
 from telemetry.contracts.load import load_streams
 from telemetry.contracts.model import Stream
 from telemetry.lake.history import write_history
@@ -28,6 +29,7 @@ from telemetry.local.provision.ingest import provision_delivery_streams, provisi
 from telemetry.local.provision.lake import provision_buckets, provision_secret
 from telemetry.local.provision.queues import provision_queues
 from telemetry.local.provision.site import Site
+from telemetry.metrics import Flow, flows
 from telemetry.paths import SETTINGS
 from telemetry.settings import load_settings
 from telemetry.warehouse import ledger
@@ -70,11 +72,13 @@ class World:
         self.recorded += found[: written.written]
 
     def flow(self) -> Flow:
-        return flows([self.stream.stream], self.site.settings.names)[self.stream.stream]
+        return flows(client("cloudwatch"), self.site.settings.names, [self.stream.stream], datetime.now(UTC))[
+            self.stream.stream
+        ]
 
     def arrive(self) -> None:
         """Wait until Firehose has delivered all that it has taken."""
-        until(lambda: (flow := self.flow()).delivered == flow.incoming, "Firehose to deliver")
+        until(lambda: (flow := self.flow()).delivered == flow.taken, "Firehose to deliver")
 
     @property
     def queue(self) -> str:

@@ -13,8 +13,8 @@ from telemetry.metrics import oldest_message_sent
 from telemetry.queues import depth, look, queue_url, receipt
 from telemetry.warehouse.connection import Connection, transaction
 
-DEAD_LETTERS_MAX = 10_000
-"""Dead letters that are counted to close a day: the function has the time and the memory for so many, three times."""
+DEAD_LETTERS_MAX = 2_500
+"""Dead letters that are counted to close a day: the function has the time for so many, three times."""
 
 
 class DayNotReadyError(TelemetryError):
@@ -59,17 +59,19 @@ def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> set
     ids: set[str] = set()
     with _alone(connection, f"looking at {queue}"):
         there, seen = depth(sqs, url), 0
-        if there > DEAD_LETTERS_MAX:
-            raise DayNotReadyError(
-                f"{day} cannot be closed yet: {queue} has {there:,} messages, and no more than "
-                f"{DEAD_LETTERS_MAX:,} dead letters are counted.",
-                "`telemetry dlq redrive` sends them back to be loaded; then clear close_day.",
-            )
-        for message in look(sqs, url, there):
-            seen += 1
-            message_id, received_at = receipt(message)
-            if received_at.date() == day:
-                ids.add(message_id)
+        if there <= DEAD_LETTERS_MAX:
+            # The depth is an estimate: there may be more.
+            for message in look(sqs, url, DEAD_LETTERS_MAX + 1):
+                seen += 1
+                message_id, received_at = receipt(message)
+                if received_at.date() == day:
+                    ids.add(message_id)
+    if max(there, seen) > DEAD_LETTERS_MAX:
+        raise DayNotReadyError(
+            f"{day} cannot be closed yet: {queue} has {max(there, seen):,} messages, and no more than "
+            f"{DEAD_LETTERS_MAX:,} dead letters are counted.",
+            "`telemetry dlq redrive` sends them back to be loaded; then clear close_day.",
+        )
     if seen < there:
         raise DayNotReadyError(
             f"{day} cannot be closed yet: of the {there:,} messages of {queue}, SQS gave {seen:,}.",

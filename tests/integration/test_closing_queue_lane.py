@@ -13,8 +13,8 @@ from closed_days import BEFORE, DAY, Ground, noon, replace_connection
 from emulated import Emulator
 from etl import at_once, envelope, send, sqs
 from telemetry import queues
-from telemetry.closing import queue as closing_queue
-from telemetry.closing.queue import DayNotReadyError, dead_letters
+from telemetry.closing import queue_lane
+from telemetry.closing.queue_lane import DayNotReadyError, dead_letters
 from telemetry.lake.partitions import Lane
 from telemetry.local.postgres import Login
 from telemetry.queues import queue_url
@@ -54,7 +54,7 @@ def slow(seconds: float) -> Any:
 
 def test_a_look_that_takes_long_sees_every_message_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues, "HIDDEN_SECONDS", 1)
-    monkeypatch.setattr(queues, "LOOKED_AT_A_SECOND", 10)
+    monkeypatch.setattr(queues, "LOOKED_AT_A_SECOND", 1)
     ids = send_dead(ground, 30)
     assert dead_letters(DAY, ground.connection, slow(0.6), name(ground)) == ids
     assert visible(ground) == 60, "they are given back at once"
@@ -62,6 +62,7 @@ def test_a_look_that_takes_long_sees_every_message_once(ground: Ground, monkeypa
 
 def test_a_count_that_is_short_is_no_count(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues, "HIDDEN_SECONDS", 1)
+    monkeypatch.setattr(queues, "LOOKED_AT_A_SECOND", 10_000)
     send_dead(ground, 30)
     with pytest.raises(DayNotReadyError, match=r"of the 60 messages of .*, SQS gave [1-5]?\d\."):
         dead_letters(DAY, ground.connection, slow(0.6), name(ground))
@@ -98,7 +99,7 @@ def test_days_that_are_closed_at_once_see_all_dead_letters(ground: Ground, datab
 def test_of_more_dead_letters_than_can_be_counted_the_error_says_so(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closing_queue, "DEAD_LETTERS_MAX", 5)
+    monkeypatch.setattr(queue_lane, "DEAD_LETTERS_MAX", 5)
     send_dead(ground, 3)
     with pytest.raises(DayNotReadyError, match=r"has 6 messages, and no more than 5 dead letters .* dlq redrive"):
         ground.close()
