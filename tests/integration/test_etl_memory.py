@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import subprocess
 import sys
@@ -12,9 +11,7 @@ from typing import Any
 import pytest
 
 import etl
-from etl import HOUR_START, Execution, put_raw, reading, rows
-from telemetry.lake.envelopes import as_line
-from telemetry.lake.partitions import Interval, Lane, queue_prefix
+from etl import Execution, put_raw, reading, rows
 from telemetry.warehouse.connection import Connection
 
 pytestmark = [
@@ -48,21 +45,10 @@ def measured(name: str, event: dict[str, Any]) -> tuple[Any, int]:
     return answer, peak
 
 
-def put(lane: Lane, number: int) -> None:
-    """One object of a lane, with that many readings: one a line, or a thousand a message."""
-    if lane is Lane.lake:
-        put_raw((reading(n) for n in range(number)), name=f"of-{number}.gz")
-        return
-    arrays = (json.dumps([reading(n) for n in range(start, start + 1000)]) for start in range(0, number, 1000))
-    body = b"".join(as_line(array, f"{number}-{place}", 0) for place, array in enumerate(arrays))
-    key = f"{queue_prefix('telemetry', HOUR_START)}of-{number}.gz"
-    etl.s3().put_object(Bucket=etl.raw_bucket(), Key=key, Body=gzip.compress(body))
-
-
-def peaks(lane: Lane, number: int) -> tuple[int, int]:
+def peaks(number: int) -> tuple[int, int]:
     """The peaks of transforming and of loading one object with that many readings."""
-    put(lane, number)
-    execution = Execution("telemetry", kind="daily", interval=Interval.day(HOUR_START.date()))
+    put_raw((reading(n) for n in range(number)), name=f"of-{number}.gz")
+    execution = Execution("telemetry")
     (item,) = execution.extract()
     batch = {"stream": "telemetry", "load_id": execution.extracted["load_id"]}
     transformed, transforming = measured("data_transformation", {"BatchInput": batch, "Items": [item]})
@@ -70,9 +56,8 @@ def peaks(lane: Lane, number: int) -> tuple[int, int]:
     return transforming, loading
 
 
-@pytest.mark.parametrize("lane", Lane)
-def test_an_object_eight_times_as_large_needs_no_more_memory(warehouse: Connection, lane: Lane) -> None:
-    small, large = peaks(lane, 25_000), peaks(lane, 200_000)
+def test_an_object_eight_times_as_large_needs_no_more_memory(warehouse: Connection) -> None:
+    small, large = peaks(25_000), peaks(200_000)
     assert rows(warehouse, "SELECT sum(loaded), sum(duplicate) FROM load_objects") == [(200_000, 25_000)]
     for few, many in zip(small, large, strict=True):
         assert many - few < 40, f"{small} MiB, then {large} MiB"

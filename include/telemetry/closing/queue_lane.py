@@ -59,7 +59,7 @@ def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> set
     ids: set[str] = set()
     with _alone(connection, f"looking at {queue}"):
         there, seen = depth(sqs, url), 0
-        if there <= DEAD_LETTERS_MAX:
+        if 0 < there <= DEAD_LETTERS_MAX:
             # The depth is an estimate: there may be more.
             for message in look(sqs, url, DEAD_LETTERS_MAX + 1):
                 seen += 1
