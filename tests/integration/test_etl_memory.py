@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import etl
-from etl import Execution, put_raw, reading, rows
+from etl import HOUR_START, Execution, put_raw, reading, rows
+from telemetry.contracts.schema import rejects_schema
+from telemetry.etl.merge import Redelivery
+from telemetry.etl.sheets import Sheet
+from telemetry.lake.partitions import Lane
 from telemetry.warehouse.connection import Connection
 
 pytestmark = [
@@ -61,3 +67,24 @@ def test_an_object_eight_times_as_large_needs_no_more_memory(warehouse: Connecti
     assert rows(warehouse, "SELECT sum(loaded), sum(duplicate) FROM load_objects") == [(200_000, 25_000)]
     for few, many in zip(small, large, strict=True):
         assert many - few < 40, f"{small} MiB, then {large} MiB"
+
+
+def test_a_queue_object_s_messages_are_held_and_not_their_rows(warehouse: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "rejects.parquet"
+    rejects = Sheet(path, rejects_schema(Lane.queue), ["line"])
+    for number in range(10):  # each message holds an array of many rows
+        rejects.rows = [
+            ("wrong_type", "", b"0", number, item, f"m-{number}", HOUR_START.date()) for item in range(20_000)
+        ]
+        rejects.flush()
+    rejects.close({})
+    item: Any = {"lane": Lane.queue, "bucket": "b", "key": "k"}
+    tracemalloc.start()
+    try:
+        with warehouse, warehouse.cursor() as cursor:
+            Redelivery.find(cursor, item, [pq.ParquetFile(path)])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert rows(warehouse, "SELECT count(*) FROM queue_messages") == [(10,)]
+    assert peak < 4 * 2**20, f"{peak:,} bytes for ten messages"
