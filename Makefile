@@ -63,9 +63,10 @@ deploy: setup ## bring a MWAA environment to this checkout, and wait: make deplo
 	@$(TELEMETRY) package $(PACKAGE)
 	@$(TELEMETRY) deploy "$(ENV)"
 
-lint: setup ## ruff, the formatter and mypy
+lint: setup ## ruff, the formatter, import-linter and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 
 format: setup ## let ruff mend and format the code

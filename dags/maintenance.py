@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from telemetry.settings import load_settings
-from telemetry_airflow.maintenance import (
+from telemetry.config.settings import load_settings
+from telemetry_airflow.dag_factory import maintenance_dag
+from telemetry_airflow.operators.maintenance import (
     AbandonedLoadsOperator,
     MigrateOperator,
     PartitionsAheadOperator,
     RetentionOperator,
 )
-from telemetry_airflow.policy import maintenance_dag
 
 DOC = """
 Keeps the warehouse in order, once a day and for all streams. Each task may be run again at any time. *Trigger* it after

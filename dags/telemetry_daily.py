@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from telemetry.contracts.load import load_streams
-from telemetry.settings import load_settings
-from telemetry_airflow.closing import CloseDayOperator
-from telemetry_airflow.operators import EtlOperator, RecordLoadOperator
-from telemetry_airflow.policy import stream_dag
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
+from telemetry_airflow.dag_factory import stream_dag
+from telemetry_airflow.operators.close_day import CloseDayOperator
+from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
 
 DOC = """
 Loads whatever of a day of `{stream}` (topic `{topic}`) is in S3 and not in the ledger, of both lanes, in one execution:

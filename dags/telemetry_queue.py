@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from telemetry.contracts.load import load_streams
-from telemetry.settings import load_settings
-from telemetry_airflow.operators import EtlOperator, RecordLoadOperator
-from telemetry_airflow.policy import stream_dag
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
+from telemetry_airflow.dag_factory import stream_dag
+from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
 from telemetry_airflow.sensors import QueueSensor
 
 DOC = """

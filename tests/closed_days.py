@@ -14,16 +14,17 @@ from emulated import Emulator
 from etl import rows
 from telemetry.closing.day import ClosedDay, close_day
 from telemetry.closing.quality import list_checks
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import Settings, load_settings
 from telemetry.contracts.model import Stream
-from telemetry.deployment import Deployment
-from telemetry.lake.partitions import Interval, Lane, hour_of, queue_prefix, raw_prefix
+from telemetry.interval import Interval, Lane
+from telemetry.lake.layout import hour_of, queue_prefix, raw_prefix
 from telemetry.local.provision.queues import provision_queues
 from telemetry.local.provision.site import Site
-from telemetry.settings import Settings, load_settings
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import ensure_load
+from telemetry.warehouse.load_objects import ObjectCounts, claim_object, record_object
 from telemetry.warehouse.migrate import migrate
-from telemetry.warehouse.objects import ObjectCounts, claim_object, record_object
 
 TODAY = datetime.now(UTC).date()
 DAY = TODAY - timedelta(days=2)

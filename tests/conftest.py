@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 
 from emulated import REGION, Emulator
 from stack import Stack
-from telemetry.contracts.load import load_streams
-from telemetry.local import postgres_place
-from telemetry.local.postgres import Login, Postgres
-from telemetry.local.state import State
+from telemetry.contracts.loader import load_streams
+from telemetry.local.host.state import State
+from telemetry.local.services import postgres_files as postgres_files
+from telemetry.local.services.postgres import Login, Postgres
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.migrate import migrate
 
@@ -70,7 +70,7 @@ def postgres() -> Iterator[Postgres]:
         yield server
     finally:
         server.stop()
-        postgres_place.remove(state)
+        postgres_files.remove(state)
         shutil.rmtree(state.folder)
 
 

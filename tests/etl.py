@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
-from telemetry.contracts.load import find_stream
-from telemetry.lake.partitions import Interval, raw_prefix
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import find_stream
+from telemetry.interval import Interval
+from telemetry.lake.layout import raw_prefix
 from telemetry.paths import FUNCTIONS
-from telemetry.settings import load_settings
 from telemetry.warehouse.connection import Connection
 
 HOUR_START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -129,13 +130,13 @@ def at_once(number: int, action: Callable[[int], object]) -> list[Exception]:
 
 
 def s3() -> Any:
-    from telemetry.aws import client
+    from telemetry.aws.clients import client
 
     return client("s3")
 
 
 def sqs() -> Any:
-    from telemetry.aws import client
+    from telemetry.aws.clients import client
 
     return client("sqs")
 

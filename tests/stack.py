@@ -14,7 +14,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import connection
 
-from telemetry.airflow_api import AirflowApi
+from telemetry.airflow_rest.runs import AirflowApi
 
 PROJECT = Path(__file__).parents[1]
 COPIED = ["dags", "include", "plugins", "requirements", "pyproject.toml"]

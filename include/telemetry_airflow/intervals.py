@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from airflow.sdk.exceptions import AirflowFailException
 
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import HOUR, Interval
+from telemetry.interval import HOUR, Interval
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from telemetry.warehouse.ledger import Kind
+    from telemetry.warehouse.ledger import LoadKind
 
 DAY: Final = timedelta(days=1)
 TICK: Final = timedelta(minutes=5)
 
-PARTITION_SCHEMA: Final[dict[Kind, dict[str, Any]]] = {
+PARTITION_SCHEMA: Final[dict[LoadKind, dict[str, Any]]] = {
     "hourly": {"pattern": r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])$"},
     "daily": {"format": "date"},
 }
-PARTITION_EXAMPLE: Final[dict[Kind, str]] = {"hourly": "2020-07-13T05", "daily": "2020-07-13"}
+PARTITION_EXAMPLE: Final[dict[LoadKind, str]] = {"hourly": "2020-07-13T05", "daily": "2020-07-13"}
 
 
 class Run(Protocol):
@@ -36,7 +36,7 @@ class Run(Protocol):
     def run_after(self) -> datetime: ...
 
 
-def interval_of(kind: Kind, run: Run, partition: str | None = None) -> Interval:
+def interval_of(kind: LoadKind, run: Run, partition: str | None = None) -> Interval:
     """The interval that a DAG run of that kind loads; the same for every task and every retry of the run.
 
     A ``partition`` (UTC, as in ``PARTITION_EXAMPLE``) wins. Else it is the hour or the day that holds the start of the
@@ -56,7 +56,7 @@ def interval_of(kind: Kind, run: Run, partition: str | None = None) -> Interval:
     return Interval.day((start or run.run_after - DAY).astimezone(UTC).date())
 
 
-def interval_in(context: Context, kind: Kind) -> Interval:
+def interval_in(context: Context, kind: LoadKind) -> Interval:
     """``interval_of`` the run of a task's context.
 
     Raises:
@@ -76,7 +76,7 @@ def settled_at(interval: Interval, asked: datetime, grace: timedelta) -> datetim
     return min(interval.end, asked) + grace
 
 
-def _named(kind: Kind, partition: str) -> Interval:
+def _named(kind: LoadKind, partition: str) -> Interval:
     try:
         if kind == "hourly":
             return Interval.hour(datetime.strptime(partition, "%Y-%m-%dT%H").replace(tzinfo=UTC))

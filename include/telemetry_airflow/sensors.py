@@ -9,9 +9,10 @@ from typing import Any, Final, NoReturn
 from airflow.sdk import BaseSensorOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from telemetry.deployment import Deployment
-from telemetry.lake.partitions import HOUR, Interval, queue_prefix, raw_prefix
-from telemetry.settings import load_settings
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import load_settings
+from telemetry.interval import HOUR, Interval
+from telemetry.lake.layout import queue_prefix, raw_prefix
 from telemetry_airflow.intervals import interval_in, settled_at
 from telemetry_airflow.triggers import PartitionTrigger, count_objects
 
@@ -77,7 +78,7 @@ class QueueSensor(BaseSensorOperator):
         Raises:
             AirflowSkipException: there is nothing.
         """
-        from telemetry.aws import client
+        from telemetry.aws.clients import client
 
         sqs, name = client("sqs"), load_settings().names.queue(self.stream)
         attribute = "ApproximateNumberOfMessages"

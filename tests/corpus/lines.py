@@ -9,8 +9,8 @@ from typing import Any
 
 from corpus.files import no_json, some, zipped
 from corpus.model import RawObject, Speaker, said
+from telemetry.config.settings import load_settings
 from telemetry.contracts.reasons import Reason
-from telemetry.settings import load_settings
 
 LINE_MAX = 2 * 2**20
 """Bytes of the longest line that is looked at: the limit of an SQS message in base64, and some more."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from telemetry.contracts.load import find_stream
+from telemetry.contracts.loader import find_stream
 from telemetry.contracts.model import Stream
 from telemetry.contracts.reasons import Reason
 

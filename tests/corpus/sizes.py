@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from corpus.model import Payload, Speaker, changed, said
+from telemetry.config.settings import load_settings
 from telemetry.contracts.reasons import Reason
-from telemetry.settings import load_settings
 
 MQTT_MAX = 128 * 1024
 

@@ -97,7 +97,7 @@ BREAKS = [
     Break(
         "an execution that exists is not attached to",
         "starting an execution again attaches to the one that exists",
-        (Edit(f"{TELEMETRY}/executions.py", "except step_functions.exceptions.ExecutionAlreadyExists:",
+        (Edit(f"{TELEMETRY}/aws/executions.py", "except step_functions.exceptions.ExecutionAlreadyExists:",
               "except step_functions.exceptions.ExecutionDoesNotExist:"),),
         "name_is_reused",
     ),

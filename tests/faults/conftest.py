@@ -11,8 +11,8 @@ import pytest
 from emulated import Emulator
 from faults.cases import MARKER, Case, as_markdown, as_text, attach, case_of, is_long, rows
 from faults.harness.world import World, new_world
-from telemetry.contracts.load import load_streams
-from telemetry.local.postgres import Login
+from telemetry.contracts.loader import load_streams
+from telemetry.local.services.postgres import Login
 from telemetry.warehouse.migrate import migrate
 
 

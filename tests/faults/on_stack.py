@@ -20,10 +20,11 @@ from psycopg2.extensions import connection
 
 from faults.cases import Case
 from stack import Stack
-from telemetry.airflow_api import AirflowApi, DagRun
-from telemetry.aws import client
+from telemetry.airflow_rest.runs import AirflowApi, DagRun
+from telemetry.aws.clients import client
 from telemetry.devices.mqtt import Broker, publish
-from telemetry.lake.partitions import HOUR, raw_prefix
+from telemetry.interval import HOUR
+from telemetry.lake.layout import raw_prefix
 from telemetry.waiting import wait_until
 
 STREAM = "telemetry"

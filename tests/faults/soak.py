@@ -27,7 +27,7 @@ from psycopg2 import Error as DatabaseError
 from faults.devices import STREAMS, Devices
 from faults.kills import KINDS, kill
 from stack import Stack
-from telemetry.airflow_api import AirflowApi, DagRun
+from telemetry.airflow_rest.runs import AirflowApi, DagRun
 from telemetry.devices.mqtt import Broker
 from telemetry.errors import TelemetryError
 

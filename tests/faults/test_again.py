@@ -16,7 +16,7 @@ from faults.harness.messages import HOUR_START, INTERVAL, array, corrupt, readin
 from faults.harness.steps import at_end, call, stop_at
 from faults.harness.worker import Worker
 from faults.harness.world import World
-from telemetry.lake.partitions import Interval, Lane
+from telemetry.interval import Interval, Lane
 
 
 def bodies(world: World) -> list[str]:

@@ -23,7 +23,7 @@ from faults.harness.gateway import (
 from faults.harness.law import holds, saw
 from faults.harness.messages import array, corrupt, reading, readings
 from faults.harness.world import World
-from telemetry.lake.partitions import Interval
+from telemetry.interval import Interval
 
 HOUR = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PATIENCE = 0.5

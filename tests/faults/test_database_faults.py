@@ -20,8 +20,8 @@ from faults.harness.steps import Step, commit, copying, database_at, statement, 
 from faults.harness.wire import Wire
 from faults.harness.worker import Fault, Worker
 from faults.harness.world import World
-from telemetry.lake.partitions import Interval
-from telemetry.local.postgres import Postgres
+from telemetry.interval import Interval
+from telemetry.local.services.postgres import Postgres
 from telemetry.warehouse import ledger
 
 HOUR = datetime(2026, 3, 1, 12, tzinfo=UTC)

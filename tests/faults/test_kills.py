@@ -13,7 +13,7 @@ from faults.harness.messages import Message, array, corrupt, long_corrupt, readi
 from faults.harness.named import DRAIN, EXTRACT, FAIL, LOAD, LOAD_QUEUE, MERGE, SUMMARISE, TRANSFORM
 from faults.harness.steps import Step, kill_at, raise_at, statement
 from faults.harness.world import World
-from telemetry.lake.partitions import Interval
+from telemetry.interval import Interval
 
 HOUR = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHORT = {

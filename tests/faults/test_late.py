@@ -13,8 +13,8 @@ from faults.harness.messages import DAY, HOUR_START, INTERVAL, Message, corrupt,
 from faults.harness.steps import call, kill_at
 from faults.harness.worker import Fault
 from faults.harness.world import World
-from telemetry.lake.partitions import HOUR, Interval
-from telemetry.settings import load_settings
+from telemetry.config.settings import load_settings
+from telemetry.interval import HOUR, Interval
 
 
 @fault(

@@ -34,9 +34,9 @@ from faults.harness.messages import array, corrupt, reading, readings
 from faults.harness.named import DRAIN, EXTRACT, FAIL, LOAD, LOAD_QUEUE, SUMMARISE, TRANSFORM
 from faults.harness.steps import Step, kill_at
 from faults.harness.wire import Wire
-from faults.harness.world import Kind, World, all_at_once, new_world
-from telemetry.lake.partitions import HOUR, Interval
-from telemetry.local.postgres import Login
+from faults.harness.world import LoadKind, World, all_at_once, new_world
+from telemetry.interval import HOUR, Interval
+from telemetry.local.services.postgres import Login
 
 PAST = datetime(2026, 3, 1, tzinfo=UTC)
 TROUBLES: list[tuple[str, Behaviour]] = [
@@ -186,7 +186,7 @@ class Promises(RuleBasedStateMachine):
         self.run("hourly", Interval.hour(PAST + hour * HOUR), wrong)
 
     @rule(kind=st.sampled_from(["hourly", "queue", "daily"]))
-    def two_at_once(self, kind: Kind) -> None:
+    def two_at_once(self, kind: LoadKind) -> None:
         now = datetime.now(UTC)
         interval = Interval.day(PAST.date()) if kind == "daily" else Interval.hour(now)
         all_at_once(*(self.world.by_hand(kind, interval, unique("by-hand")) for _ in range(2)))
@@ -196,7 +196,7 @@ class Promises(RuleBasedStateMachine):
         """The task of the last run is tried again: the same load, the same execution."""
         self.run("hourly", None, wrong, self.last or None)
 
-    def run(self, kind: Kind, interval: Interval | None, wrong: Any, run_id: str | None = None) -> None:
+    def run(self, kind: LoadKind, interval: Interval | None, wrong: Any, run_id: str | None = None) -> None:
         self.last = run_id or unique("run")
         plan: dict[str, list[Faults]] = {}
         always: dict[str, Faults] = {}

@@ -13,8 +13,8 @@ from faults.harness.messages import DAY, HOUR_START, INTERVAL, corrupt, readings
 from faults.harness.steps import at_end, commit, statement, stop_at
 from faults.harness.worker import Worker
 from faults.harness.world import World, all_at_once
-from telemetry.executions import look_at, start_or_attach
-from telemetry.lake.partitions import Interval
+from telemetry.aws.executions import describe_execution, start_or_attach
+from telemetry.interval import Interval
 
 CLAIM = "INSERT INTO load_objects "
 WAITING = "SELECT pid FROM pg_stat_activity WHERE application_name = 'DataLoading' AND wait_event_type = 'Lock'"
@@ -192,7 +192,7 @@ def test_an_execution_name_is_reused(world: World, case: Case, how: str, seconds
     name, given = "telemetry-hourly-g0", {"stream": "telemetry"}
     arn = start_or_attach(machine, name, given)
     if not seconds:
-        until(lambda: (found := look_at(arn)) and found.status == "SUCCEEDED", "the execution to end")
+        until(lambda: (found := describe_execution(arn)) and found.status == "SUCCEEDED", "the execution to end")
     again = start_or_attach(machine, name, given if how == "same" else {"stream": "another"})
     step_functions = world.site.client("stepfunctions")
     found = step_functions.list_executions(stateMachineArn=machine)["executions"]

@@ -15,9 +15,9 @@ import pytest
 from faults.cases import Case, fault
 from faults.on_stack import LONG, LONG_AGO, STREAM, Devices, OnStack, end
 from stack import Stack
-from telemetry.airflow_api import DagRun
+from telemetry.airflow_rest.runs import DagRun
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import HOUR, Interval
+from telemetry.interval import HOUR, Interval
 from telemetry.waiting import wait_until
 
 READINGS = 50

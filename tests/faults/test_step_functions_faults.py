@@ -22,7 +22,7 @@ from faults.harness.gateway import Behaviour, Gateway, error, lost_answer, parti
 from faults.harness.law import saw
 from faults.harness.messages import HOUR_START, INTERVAL, some
 from faults.harness.world import World
-from telemetry.executions import input_of, look_at, start_or_attach, why_not_closed
+from telemetry.aws.executions import describe_execution, input_of, open_reason, start_or_attach
 from telemetry.warehouse import ledger
 from telemetry.warehouse.ledger import Load
 
@@ -170,7 +170,7 @@ def record(world: World, gateway: Gateway, arn: str) -> tuple[Load, int]:
         load = world.open("hourly", INTERVAL, "the-run")
         assert load.status == "running"
         with through(gateway):
-            why = why_not_closed(load.execution_name, look_at(arn))
+            why = open_reason(load.execution_name, describe_execution(arn))
         with closing(world.login.connect()) as connection:
             return ledger.close_load(connection, load.load_id, status="failed", error=why) if why else load
 

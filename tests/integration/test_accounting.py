@@ -9,11 +9,11 @@ import pytest
 from closed_days import DAY, TODAY, Ground, noon
 from emulated import Emulator
 from etl import envelope, s3
-from telemetry.accounting import account
-from telemetry.deployment import Deployment
+from telemetry.accounting.status import account
+from telemetry.aws.metrics import FIREHOSE_TRIES, METRIC_DAYS, first_day
+from telemetry.config.deployment import Deployment
+from telemetry.interval import HOUR, Interval, Lane
 from telemetry.lake.history import write_history
-from telemetry.lake.partitions import HOUR, Interval, Lane
-from telemetry.metrics import FIREHOSE_TRIES, METRIC_DAYS, first_day
 from telemetry.warehouse.connection import Connection
 
 LONG_AGO = TODAY - timedelta(days=METRIC_DAYS + 5)

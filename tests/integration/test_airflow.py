@@ -12,10 +12,10 @@ import pytest
 
 from listening import listening
 from telemetry.errors import TelemetryError
-from telemetry.local.airflow import COMPONENTS, Airflow, token
-from telemetry.local.postgres import Postgres
-from telemetry.local.processes import PROCESSES, Daemon, is_alive
-from telemetry.local.state import State
+from telemetry.local.host.processes import PROCESSES, Daemon, is_alive
+from telemetry.local.host.state import State
+from telemetry.local.services.airflow import COMPONENTS, Airflow, token
+from telemetry.local.services.postgres import Postgres
 from telemetry.waiting import wait_until
 
 DAG = """

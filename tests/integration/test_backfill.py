@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from telemetry.airflow_api import AirflowApi
+from telemetry.airflow_rest.runs import AirflowApi
 from telemetry.cli import main
 from telemetry.cli.runs import backfill_days
 from telemetry.errors import TelemetryError

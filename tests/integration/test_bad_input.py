@@ -24,7 +24,7 @@ from corpus.lines import envelope
 from corpus.model import CONTRACTS, STREAMS, Speaker, said
 from etl import HOUR_START, Execution, put_object, rows, table_of
 from telemetry.contracts.reasons import Reason
-from telemetry.lake.partitions import Interval
+from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection
 
 pytestmark = pytest.mark.usefixtures("aws")

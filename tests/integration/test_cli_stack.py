@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 
 from stack import Stack
-from telemetry.due import last_due_day
-from telemetry.settings import load_settings
+from telemetry.airflow_rest.schedule import last_due_day
+from telemetry.config.settings import load_settings
 from telemetry.waiting import wait_until
 
 COUNTS = {"published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted"}

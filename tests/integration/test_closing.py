@@ -14,23 +14,21 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from closed_days import BEFORE, DAY, TODAY, Ground, checks_of, contract, noon, replace_connection, rollup_of
 from emulated import Emulator, until
 from etl import Execution, at_once, call, envelope, put_raw, reading
+from telemetry.accounting.day import list_reconciliations
 from telemetry.cli.main import main
-from telemetry.closing.reconciliation import (
-    list_reconciliations,
-)
 from telemetry.closing.report import describe, missing
-from telemetry.contracts.load import load_streams
-from telemetry.lake.partitions import Interval, Lane
-from telemetry.local.postgres import Login
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
+from telemetry.interval import Interval, Lane
 from telemetry.local.provision.alarms import provision_alarms
 from telemetry.local.provision.functions import emulator_python, provision_functions
 from telemetry.local.provision.lake import provision_buckets
 from telemetry.local.provision.queues import provision_queues, provision_topic
 from telemetry.local.provision.site import Site
+from telemetry.local.services.postgres import Login
 from telemetry.packaging.layer import Target, layer_zip
-from telemetry.settings import load_settings
 from telemetry.warehouse.connection import Connection
-from telemetry_airflow.closing import CloseDayOperator
+from telemetry_airflow.operators.close_day import CloseDayOperator
 
 
 @pytest.fixture

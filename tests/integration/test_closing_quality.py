@@ -8,9 +8,9 @@ import pytest
 
 from closed_days import AFTER, DAY, Ground, checks_of, noon
 from emulated import Emulator
-from telemetry.closing.rollup import roll_up
-from telemetry.lake.partitions import Lane
+from telemetry.interval import Lane
 from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.rollup import roll_up
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import pytest
 from closed_days import BEFORE, DAY, Ground, noon, replace_connection
 from emulated import Emulator
 from etl import at_once, envelope, send, sqs
-from telemetry import queues
-from telemetry.closing import queue_lane
-from telemetry.closing.queue_lane import DayNotReadyError, dead_letters
-from telemetry.lake.partitions import Lane
-from telemetry.local.postgres import Login
-from telemetry.queues import queue_url
+from telemetry.accounting import queue_lane
+from telemetry.accounting.queue_lane import DayNotReadyError, dead_letters
+from telemetry.aws import queues
+from telemetry.aws.queues import queue_url
+from telemetry.interval import Lane
+from telemetry.local.services.postgres import Login
 from telemetry.warehouse.connection import Connection
 
 

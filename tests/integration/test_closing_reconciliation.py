@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from closed_days import AFTER, BEFORE, DAY, TODAY, Ground, contract, noon
 from emulated import Emulator
 from etl import Execution, envelope, put_raw, reading, s3
-from telemetry.closing.queue_lane import DayNotReadyError
-from telemetry.closing.reconciliation import RECOUNTS, Reconciliation, count_until_it_adds_up
-from telemetry.deployment import Deployment
+from telemetry.accounting.day import RECOUNTS, Reconciliation, count_until_it_adds_up
+from telemetry.accounting.queue_lane import DayNotReadyError
+from telemetry.config.deployment import Deployment
+from telemetry.interval import HOUR, Interval, Lane
 from telemetry.lake.history import write_history
-from telemetry.lake.partitions import HOUR, Interval, Lane
 from telemetry.local.provision.queues import queue_url
 from telemetry.warehouse.connection import Connection
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from closed_days import AFTER, BEFORE, DAY, Ground, contract, noon, rollup_of
 from emulated import Emulator
 from etl import rows
-from telemetry.closing.rollup import roll_up
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import Interval
+from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.migrate import migrate
+from telemetry.warehouse.rollup import roll_up
 
 SHARED = settings(max_examples=30)
 

@@ -8,7 +8,7 @@ import pytest
 
 from emulated import Emulator, unique
 from telemetry.errors import TelemetryError
-from telemetry.local.postgres import Login
+from telemetry.local.services.postgres import Login
 from telemetry.warehouse.connection import connect
 
 

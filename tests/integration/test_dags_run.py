@@ -14,13 +14,14 @@ import psycopg2
 import pytest
 from psycopg2.extras import RealDictCursor
 
-from telemetry.airflow_api import AirflowApi, Backfill, DagRun
-from telemetry.aws import client
+from telemetry.airflow_rest.runs import AirflowApi, Backfill, DagRun
+from telemetry.aws.clients import client
+from telemetry.aws.executions import input_of
 from telemetry.errors import TelemetryError
-from telemetry.executions import input_of
-from telemetry.lake.partitions import Interval, raw_prefix
-from telemetry.warehouse.partitions import Month, partition_name
-from telemetry_airflow.policy import START
+from telemetry.interval import Interval
+from telemetry.lake.layout import raw_prefix
+from telemetry.warehouse.table_partitions import Month, partition_name
+from telemetry_airflow.dag_factory import START
 
 STREAM = "telemetry"
 LONG = 240.0  # seconds that a run may take on a busy machine

@@ -12,15 +12,15 @@ import pytest
 import etl
 from emulated import Emulator, until
 from etl import ledger_of, new_queue, queue_execution, reading, rows, send, table_of
-from telemetry import queues as dead_letters
-from telemetry.accounting import LaneAccount, account
+from telemetry.accounting.status import LaneAccount, account
+from telemetry.aws import queues as dead_letters
+from telemetry.aws.queues import list_dead, queue_url, redrive
 from telemetry.cli import main
-from telemetry.contracts.load import find_stream
-from telemetry.deployment import Deployment
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import find_stream
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import Lane
-from telemetry.queues import list_dead, queue_url, redrive
-from telemetry.settings import load_settings
+from telemetry.interval import Lane
 from telemetry.warehouse.connection import Connection
 
 STREAM = find_stream("telemetry")

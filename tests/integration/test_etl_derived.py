@@ -6,7 +6,7 @@ import pytest
 
 import etl
 from etl import Execution, ledger_of, put_raw, reading
-from telemetry.contracts.load import find_stream
+from telemetry.contracts.loader import find_stream
 from telemetry.etl.load import Loader
 from telemetry.warehouse.connection import Connection
 

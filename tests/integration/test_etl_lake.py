@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 import etl
 from emulated import Emulator
 from etl import HOUR_START, Execution, at_once, envelope, ledger_of, put_object, put_raw, reading, rows, table_of
-from telemetry.contracts.load import find_stream
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import find_stream
 from telemetry.errors import TelemetryError
 from telemetry.etl.load import Loader
+from telemetry.interval import HOUR, Interval
 from telemetry.lake.envelopes import as_line
-from telemetry.lake.partitions import HOUR, Interval
-from telemetry.local.postgres import Login
-from telemetry.settings import load_settings
+from telemetry.local.services.postgres import Login
 from telemetry.waiting import wait_until
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.quarantine import find_row, list_rows

@@ -16,8 +16,8 @@ import etl
 from etl import HOUR_START, Execution, put_raw, reading, rows
 from telemetry.contracts.schema import rejects_schema
 from telemetry.etl.merge import Redelivery
-from telemetry.etl.sheets import Sheet
-from telemetry.lake.partitions import Lane
+from telemetry.etl.parquet import ParquetFileWriter
+from telemetry.interval import Lane
 from telemetry.warehouse.connection import Connection
 
 pytestmark = [
@@ -71,7 +71,7 @@ def test_an_object_eight_times_as_large_needs_no_more_memory(warehouse: Connecti
 
 def test_a_queue_object_s_messages_are_held_and_not_their_rows(warehouse: Connection, tmp_path: Path) -> None:
     path = tmp_path / "rejects.parquet"
-    rejects = Sheet(path, rejects_schema(Lane.queue), ["line"])
+    rejects = ParquetFileWriter(path, rejects_schema(Lane.queue), ["line"])
     for number in range(10):  # each message holds an array of many rows
         rejects.rows = [
             ("wrong_type", "", b"0", number, item, f"m-{number}", HOUR_START.date()) for item in range(20_000)

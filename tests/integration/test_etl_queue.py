@@ -24,8 +24,8 @@ from etl import (
     send,
     table_of,
 )
+from telemetry.config.settings import Extract, load_settings
 from telemetry.etl.drain import drain
-from telemetry.settings import Extract, load_settings
 from telemetry.waiting import wait_until
 from telemetry.warehouse.connection import Connection
 

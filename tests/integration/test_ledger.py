@@ -10,8 +10,8 @@ import pytest
 
 from etl import HOUR_START, at_once, rows
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import HOUR, Interval
-from telemetry.local.postgres import Login
+from telemetry.interval import HOUR, Interval
+from telemetry.local.services.postgres import Login
 from telemetry.warehouse.connection import Connection, transaction
 from telemetry.warehouse.ledger import (
     Load,
@@ -23,7 +23,7 @@ from telemetry.warehouse.ledger import (
     loaded_keys,
     open_load,
 )
-from telemetry.warehouse.objects import ObjectCounts, claim_object, record_object
+from telemetry.warehouse.load_objects import ObjectCounts, claim_object, record_object
 
 INTERVAL = Interval.hour(HOUR_START)
 

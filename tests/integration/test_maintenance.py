@@ -10,15 +10,15 @@ from airflow.sdk import BaseOperator
 
 from emulated import Emulator, until
 from etl import HOUR_START, at_once, rows
-from telemetry.executions import Ending, execution_arn, look_at, start_or_attach
-from telemetry.lake.partitions import HOUR, Interval
-from telemetry.local.postgres import Login
-from telemetry.settings import load_settings
+from telemetry.aws.executions import ExecutionStatus, describe_execution, execution_arn, start_or_attach
+from telemetry.config.settings import load_settings
+from telemetry.interval import HOUR, Interval
+from telemetry.local.services.postgres import Login
 from telemetry.warehouse.abandoned import close_abandoned
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import Load, close_load, find_load, open_load
-from telemetry.warehouse.partitions import Month, partition_name
-from telemetry_airflow.maintenance import (
+from telemetry.warehouse.table_partitions import Month, partition_name
+from telemetry_airflow.operators.maintenance import (
     AbandonedLoadsOperator,
     MigrateOperator,
     PartitionsAheadOperator,
@@ -43,7 +43,7 @@ def opened(connection: Connection, number: int = 0, minutes_ago: float = 60) -> 
     return load
 
 
-def closed(connection: Connection, ending: Ending | None, before: datetime | None = None) -> list[str | None]:
+def closed(connection: Connection, ending: ExecutionStatus | None, before: datetime | None = None) -> list[str | None]:
     """The errors of the loads that were closed when all executions stood like that."""
     before = before or datetime.now(UTC) - timedelta(minutes=15)
     return [load.error for load in close_abandoned(connection, lambda _: ending, before)]
@@ -53,19 +53,19 @@ def closed(connection: Connection, ending: Ending | None, before: datetime | Non
     ("ending", "why"),
     [
         (None, "The execution {} was never started: the logs of the tasks before say why."),
-        (Ending("{}", "SUCCEEDED"), "The execution {} succeeded, but did not close its load."),
-        (Ending("{}", "FAILED", "States.Runtime", "boom"), "The execution {} failed: States.Runtime: boom"),
-        (Ending("{}", "TIMED_OUT"), "The execution {} ran out of time."),
-        (Ending("{}", "ABORTED"), "The execution {} was stopped by hand."),
+        (ExecutionStatus("{}", "SUCCEEDED"), "The execution {} succeeded, but did not close its load."),
+        (ExecutionStatus("{}", "FAILED", "States.Runtime", "boom"), "The execution {} failed: States.Runtime: boom"),
+        (ExecutionStatus("{}", "TIMED_OUT"), "The execution {} ran out of time."),
+        (ExecutionStatus("{}", "ABORTED"), "The execution {} was stopped by hand."),
     ],
-    ids=lambda value: value.status if isinstance(value, Ending) else "",
+    ids=lambda value: value.status if isinstance(value, ExecutionStatus) else "",
 )
 def test_a_load_whose_execution_is_over_is_closed_and_says_why(
-    warehouse: Connection, ending: Ending | None, why: str
+    warehouse: Connection, ending: ExecutionStatus | None, why: str
 ) -> None:
     load = opened(warehouse)
     if ending:
-        ending = Ending(load.execution_name, ending.status, ending.error, ending.cause)
+        ending = ExecutionStatus(load.execution_name, ending.status, ending.error, ending.cause)
     assert closed(warehouse, ending) == [why.format(load.execution_name)]
     found = find_load(warehouse, load.load_id)
     assert (found.status, found.error) == ("failed", why.format(load.execution_name))
@@ -76,7 +76,7 @@ def test_a_load_whose_execution_is_over_is_closed_and_says_why(
 @pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE"])
 def test_a_load_under_way_is_left_alone(warehouse: Connection, status: str) -> None:
     load = opened(warehouse)
-    assert closed(warehouse, Ending(load.execution_name, status)) == []
+    assert closed(warehouse, ExecutionStatus(load.execution_name, status)) == []
     assert find_load(warehouse, load.load_id).status == "running"
 
 
@@ -90,9 +90,9 @@ def test_a_load_that_is_closed_meanwhile_stays_as_it_is(warehouse: Connection, d
     load = opened(warehouse)
     another = database.connect()
 
-    def look(load: Load) -> Ending:
+    def look(load: Load) -> ExecutionStatus:
         close_load(another, load.load_id, status="succeeded")
-        return Ending(load.execution_name, "SUCCEEDED")
+        return ExecutionStatus(load.execution_name, "SUCCEEDED")
 
     assert close_abandoned(warehouse, look, datetime.now(UTC)) == []
     assert find_load(warehouse, load.load_id).status == "succeeded"
@@ -141,7 +141,7 @@ def test_the_task_asks_step_functions(aws: Emulator, warehouse: Connection, monk
     arn = start_or_attach(machine, running.execution_name, {})
     start_or_attach(machine, failed.execution_name, {"stop": "now"})
     name = execution_arn(machine, failed.execution_name)
-    until(lambda: (ending := look_at(name)) and ending.status == "FAILED", "the execution to fail")
+    until(lambda: (ending := describe_execution(name)) and ending.status == "FAILED", "the execution to fail")
     assert run(AbandonedLoadsOperator) == [failed.execution_name, never.execution_name]
     errors = {load: find_load(warehouse, load.load_id).error for load in (running, failed, never, young)}
     assert errors[failed] == f"The execution {failed.execution_name} failed: Planned"

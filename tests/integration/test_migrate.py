@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from etl import at_once, rows
-from telemetry.contracts.model import Place, Stream
+from telemetry.contracts.model import PayloadPath, Stream
 from telemetry.errors import TelemetryError
-from telemetry.local.postgres import Login
+from telemetry.local.services.postgres import Login
 from telemetry.paths import MIGRATIONS
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.migrate import migrate
@@ -82,7 +82,7 @@ def test_a_changed_type_is_refused_and_nothing_is_done(empty_database: Connectio
 @pytest.mark.parametrize("had", [True, False])
 def test_reading_ids_are_made_of_the_same_as_long_as_there_are_readings(empty_database: Connection, had: bool) -> None:
     plain = door(open="boolean")
-    with_id = {"door": plain["door"].model_copy(update={"message_id": Place(path="id")})}
+    with_id = {"door": plain["door"].model_copy(update={"message_id": PayloadPath(path="id")})}
     before, after = (with_id, plain) if had else (plain, with_id)
     migrate(empty_database, after)
     migrate(empty_database, before)

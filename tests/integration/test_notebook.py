@@ -18,10 +18,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 import etl
-from telemetry.contracts.load import find_stream, load_streams
+from telemetry.contracts.loader import find_stream, load_streams
 from telemetry.devices.simulate import Simulation, simulate
+from telemetry.interval import HOUR, Interval
 from telemetry.lake.history import write_history
-from telemetry.lake.partitions import HOUR, PROCESSED, QUARANTINE, RAW, Interval
+from telemetry.lake.layout import PROCESSED, QUARANTINE, RAW
 from telemetry.paths import INCLUDE
 
 NOTEBOOK = INCLUDE / "notebooks" / "telemetry_analysis.ipynb"

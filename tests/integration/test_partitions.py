@@ -12,14 +12,14 @@ from operator import lt
 import pytest
 
 from etl import at_once, rows, table_of
-from telemetry.contracts.load import find_stream
+from telemetry.contracts.loader import find_stream
 from telemetry.contracts.model import Stream
 from telemetry.errors import TelemetryError
-from telemetry.local.postgres import Login
+from telemetry.local.services.postgres import Login
 from telemetry.waiting import wait_until
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.migrate import migrate
-from telemetry.warehouse.partitions import Month, ensure_partitions, locked, partition_name, partitions_before
+from telemetry.warehouse.table_partitions import Month, ensure_partitions, locked, partition_name, partitions_before
 
 TABLE = "telemetry_readings"
 NOW = datetime.now(UTC)

@@ -19,10 +19,10 @@ import pytest
 
 from listening import listening
 from telemetry.errors import TelemetryError
-from telemetry.local import postgres_place
-from telemetry.local.postgres import Postgres
-from telemetry.local.processes import PROCESSES, is_alive
-from telemetry.local.state import State
+from telemetry.local.host.processes import PROCESSES, is_alive
+from telemetry.local.host.state import State
+from telemetry.local.services import postgres_files as postgres_files
+from telemetry.local.services.postgres import Postgres
 from telemetry.waiting import wait_until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -35,7 +35,7 @@ def state_folder() -> Iterator[State]:
     try:
         yield State(folder)
     finally:
-        postgres_place.remove(State(folder))
+        postgres_files.remove(State(folder))
         shutil.rmtree(folder)
 
 
@@ -164,7 +164,7 @@ def test_a_killed_server_comes_back_with_all_that_was_committed(shared: Postgres
 
 def test_a_lock_that_names_a_strangers_process_does_not_stop_the_start(shared: Postgres, shared_state: State) -> None:
     shared.start()
-    data = postgres_place.server_folder(shared_state) / "data"
+    data = postgres_files.server_folder(shared_state) / "data"
     lock = (data / "postmaster.pid").read_text().splitlines()
     shared.stop()
     (data / "postmaster.pid").write_text("\n".join(["1", *lock[1:]]) + "\n")
@@ -208,7 +208,7 @@ def test_a_lost_password_is_told(postgres: Postgres, state: State) -> None:
 
 
 def test_an_interrupted_initialisation_is_done_again(postgres: Postgres, state: State) -> None:
-    place = postgres_place.prepare(state)
+    place = postgres_files.prepare(state)
     (place.folder / "data.new").mkdir()
     (place.folder / "data.new" / "PG_VERSION").write_text("18\n")
     postgres.start()
@@ -218,7 +218,7 @@ def test_an_interrupted_initialisation_is_done_again(postgres: Postgres, state: 
 @as_root
 def test_root_runs_it_as_an_unprivileged_user_who_gets_to_nothing_else(shared: Postgres, shared_state: State) -> None:
     shared.start()
-    assert server(shared_state).username() in postgres_place.UNPRIVILEGED
+    assert server(shared_state).username() in postgres_files.UNPRIVILEGED
     assert stat.S_IMODE(shared_state.folder.stat().st_mode) == 0o710
     assert stat.S_IMODE((shared_state.folder / "secrets").stat().st_mode) == 0o700
     assert (shared_state.folder / "postgres" / "data").is_dir()
@@ -232,7 +232,7 @@ def test_out_of_that_users_reach_it_gets_a_folder_of_its_own_until_it_is_removed
     postgres = Postgres(private)
     try:
         postgres.start()
-        home = postgres_place.server_folder(private).parent
+        home = postgres_files.server_folder(private).parent
         assert home.parent == Path("/var/tmp")
         query(postgres, "CREATE TABLE kept AS SELECT 42 AS answer")
         postgres.stop()
@@ -284,10 +284,10 @@ def test_a_normal_user_runs_it_as_themselves(state: State, monkeypatch: pytest.M
 
 def install_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install PostgreSQL's package in ``folder``, whose reach the test knows; .venv may lie where only root gets."""
-    package = postgres_place._installed_binaries().parents[1]
+    package = postgres_files._installed_binaries().parents[1]
     for part in (package, package.with_name(f"{package.name}.libs")):
         shutil.copytree(part, folder / part.name, symlinks=True)
-    monkeypatch.setattr(postgres_place, "_installed_binaries", lambda: folder / package.name / "pginstall" / "bin")
+    monkeypatch.setattr(postgres_files, "_installed_binaries", lambda: folder / package.name / "pginstall" / "bin")
 
 
 def in_a_process_of(user: str, action: Callable[[], None]) -> None:

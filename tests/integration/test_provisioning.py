@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from telemetry.contracts.load import load_streams
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
 from telemetry.contracts.model import Stream
 from telemetry.devices.mqtt import Broker, publish
 from telemetry.lake.envelopes import envelope_of, open_envelope
-from telemetry.local.emulator_service import Emulator
-from telemetry.local.postgres import Login
-from telemetry.local.provision import provision
+from telemetry.local.host.state import State
 from telemetry.local.provision.device import Certificates
 from telemetry.local.provision.functions import emulator_python, function_names
+from telemetry.local.provision.provision import provision
 from telemetry.local.provision.site import REGION, Site
-from telemetry.local.state import State
+from telemetry.local.services.emulator import Emulator
+from telemetry.local.services.postgres import Login
 from telemetry.packaging.layer import Target, layer_zip
-from telemetry.settings import load_settings
 from telemetry.waiting import wait_until
 
 WAREHOUSE = Login("127.0.0.1", 1, "telemetry", "telemetry", "not-a-secret")

@@ -28,21 +28,21 @@ from etl import (
     table_of,
 )
 from telemetry.cli import main
-from telemetry.contracts import load as contracts
-from telemetry.contracts.load import find_stream, load_streams
+from telemetry.config.settings import load_settings
+from telemetry.contracts import loader as contracts
+from telemetry.contracts.loader import find_stream, load_streams
 from telemetry.contracts.model import Stream
 from telemetry.errors import TelemetryError
 from telemetry.etl.load import Loader
 from telemetry.etl.manifest import RawObject
 from telemetry.etl.transform import Transformer
-from telemetry.lake.partitions import HOUR, Interval
-from telemetry.local.postgres import Login
-from telemetry.settings import load_settings
-from telemetry.warehouse import replay
+from telemetry.interval import HOUR, Interval
+from telemetry.local.services.postgres import Login
+from telemetry.warehouse import quarantine_replay as replay
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import ensure_load
 from telemetry.warehouse.migrate import migrate
-from telemetry.warehouse.replay import Replay, Replayed
+from telemetry.warehouse.quarantine_replay import Replay, Replayed
 
 pytestmark = pytest.mark.usefixtures("aws")
 

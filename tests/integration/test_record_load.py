@@ -10,11 +10,11 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from emulated import Emulator
 from etl import HOUR_START
-from telemetry.lake.partitions import Interval
-from telemetry.local.postgres import Login
+from telemetry.interval import Interval
+from telemetry.local.services.postgres import Login
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import Load, close_load, find_load, open_load
-from telemetry_airflow.operators import LOAD_ID, RecordLoadOperator
+from telemetry_airflow.operators.etl import LOAD_ID, RecordLoadOperator
 
 RUN = SimpleNamespace(
     dag_id="telemetry_hourly",

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from etl import at_once, rows
-from telemetry.contracts.load import find_stream
-from telemetry.local.postgres import Login
-from telemetry.settings import Retention, Settings, load_settings
+from telemetry.config.settings import Retention, Settings, load_settings
+from telemetry.contracts.loader import find_stream
+from telemetry.local.services.postgres import Login
 from telemetry.warehouse.connection import Connection
-from telemetry.warehouse.partitions import Month, ensure_partitions
 from telemetry.warehouse.retention import Removed, apply_retention, drop_quarantine, drop_readings, dropped_rows
 from telemetry.warehouse.retention import forget_messages as forget
+from telemetry.warehouse.table_partitions import Month, ensure_partitions
 
 STREAM, TABLE = "telemetry", "telemetry_readings"
 STREAMS = [find_stream(STREAM)]

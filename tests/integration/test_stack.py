@@ -17,8 +17,8 @@ import pytest
 from listening import listening
 from telemetry.errors import TelemetryError
 from telemetry.local import stack
-from telemetry.local.processes import PROCESSES, is_alive
-from telemetry.local.state import State
+from telemetry.local.host.processes import PROCESSES, is_alive
+from telemetry.local.host.state import State
 from telemetry.waiting import wait_until
 
 SERVICES = {

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from telemetry.cli.main import main
-from telemetry.contracts.load import load_streams
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
 from telemetry.local import stack as local_stack
-from telemetry.local.emulator_service import Emulator
-from telemetry.local.postgres import Postgres
+from telemetry.local.host.state import State
 from telemetry.local.provision.device import provision_device
 from telemetry.local.provision.lake import provision_buckets, provision_secret
 from telemetry.local.provision.queues import provision_queues, queue_url
 from telemetry.local.provision.site import REGION, Site
-from telemetry.local.state import State
-from telemetry.settings import load_settings
+from telemetry.local.services.emulator import Emulator
+from telemetry.local.services.postgres import Postgres
 from telemetry.warehouse.migrate import migrate
 
 CAPTURE = pytest.CaptureFixture[str]

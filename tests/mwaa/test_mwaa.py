@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from uv import find_uv_bin
 
-from telemetry.contracts.load import load_streams
+from telemetry.contracts.loader import load_streams
 from telemetry.packaging.mwaa import PROJECT, dag_files, plugins_zip, requirements
 
 VERSIONS = ("3.3.1", "3.2.1")

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulated import REGION, Emulator
+from telemetry.config.settings import load_settings
 from telemetry.packaging.mwaa import startup_script
-from telemetry.settings import load_settings
 
 PARAMETER = f"/{load_settings().names.prefix}/telemetry/environment"
 ENVIRONMENT = {"TELEMETRY_RAW_BUCKET": "iot-raw-lake", "TELEMETRY_DATABASE_ADDRESS": "db.example:5432/warehouse"}

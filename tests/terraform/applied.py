@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulated import REGION, Emulator
-from telemetry.local.postgres import Login
+from telemetry.local.services.postgres import Login
 from telemetry.packaging.layer import Target
 from telemetry.packaging.mwaa import AIRFLOW
 from telemetry.packaging.package import write_package

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from emulated import Emulator
-from telemetry.local.postgres import Login
 from telemetry.local.provision.functions import emulator_python
+from telemetry.local.services.postgres import Login
 from terraform.applied import Applied
 from terraform.tool import Terraform, TerraformMissingError
 

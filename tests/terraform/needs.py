@@ -10,8 +10,8 @@ import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from telemetry.config.settings import Settings
 from telemetry.contracts.model import Stream
-from telemetry.settings import Settings
 from terraform import permissions
 
 Places = dict[str, list[str]]

@@ -14,11 +14,11 @@ import pytest
 
 from emulated import until
 from etl import rows
-from telemetry.contracts.load import load_streams
+from telemetry.aws.executions import input_of
+from telemetry.contracts.loader import load_streams
 from telemetry.contracts.model import Stream
 from telemetry.devices.mqtt import publish
-from telemetry.executions import input_of
-from telemetry.lake.partitions import Interval
+from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection
 from terraform.applied import AT_ONCE, GATEWAY, Applied
 from terraform.inventory import inventory

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from emulated import REGION
-from telemetry.contracts.load import load_streams
-from telemetry.settings import load_settings
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
 from terraform import permissions
 from terraform.applied import Applied
 from terraform.needs import OF_MWAA, PLACES, Named, needs

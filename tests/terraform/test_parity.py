@@ -8,15 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from emulated import Emulator
-from telemetry.contracts.load import load_streams
-from telemetry.local.postgres import Login
-from telemetry.local.provision import provision
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
+from telemetry.local.host.state import State
 from telemetry.local.provision.device import THING
+from telemetry.local.provision.provision import provision
 from telemetry.local.provision.site import Site
-from telemetry.local.state import State
+from telemetry.local.services.postgres import Login
 from telemetry.packaging.layer import Target, layer_zip
 from telemetry.paths import SETTINGS
-from telemetry.settings import load_settings
 from terraform.applied import GATEWAY_POLICY, Applied, shorten_buffer
 from terraform.described import Settings, describe
 from terraform.differences import DIFFERENCES, Difference, unexplained

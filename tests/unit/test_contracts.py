@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.contracts.load import find_stream, load_stream, load_streams
+from telemetry.contracts.loader import find_stream, load_stream, load_streams
 from telemetry.contracts.schema import reading_columns, readings_schema, rejects_schema
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import Lane
+from telemetry.interval import Lane
 
 GOOD = """\
 stream: door

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.cli import main
+from telemetry.config.settings import load_settings
 from telemetry.cost.arrays import most_in_a_step, options, rounding
 from telemetry.cost.estimate import AROUND, QUEUE_MINUTES, WITHIN, Estimator
 from telemetry.cost.fleet import MESSAGE_BYTES_MAX, STEP_BYTES, Fleet, envelope_bytes, steps, traffic
@@ -21,7 +22,6 @@ from telemetry.cost.usage import CompositionName, load_usage
 from telemetry.errors import TelemetryError
 from telemetry.lake.envelopes import envelope_of
 from telemetry.paths import INCLUDE, STATE_MACHINE
-from telemetry.settings import load_settings
 
 TOPIC = load_usage().topic
 SEPARATOR = load_settings().firehose.separator

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pendulum
 import pytest
 
-from telemetry.contracts.load import load_streams
+from telemetry.contracts.loader import load_streams
 from telemetry.paths import INCLUDE, STATE_MACHINE
 from telemetry_airflow.intervals import TICK
-from telemetry_airflow.operators import LONGEST_WAIT
+from telemetry_airflow.operators.etl import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from telemetry.airflow_rest.schedule import due_at, last_due_day, refuse_early
 from telemetry.cli.publish import past_span
-from telemetry.due import due, last_due_day, refuse_early
 from telemetry.errors import TelemetryError
 
 DAY = date(2026, 11, 21)
@@ -18,7 +18,7 @@ def at(moment: str) -> datetime:
 
 
 def test_a_day_s_run_is_due_when_the_schedule_comes_round_after_it() -> None:
-    assert due(DAY) == at("2026-11-22T00:30")
+    assert due_at(DAY) == at("2026-11-22T00:30")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from telemetry.etl.failure import reason
+from telemetry.aws.executions import reason
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from telemetry.errors import TelemetryError
 from telemetry.lake import history
 from telemetry.lake.history import History, Record, history_records, write_history
-from telemetry.lake.partitions import hour_of
+from telemetry.lake.layout import hour_of
 
 START = datetime(2026, 3, 1, 22, 59, tzinfo=UTC)
 

@@ -11,13 +11,13 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import Interval
-from telemetry_airflow.closing import CloseDayOperator
+from telemetry.interval import Interval
 from telemetry_airflow.intervals import interval_of, settled_at
+from telemetry_airflow.operators.close_day import CloseDayOperator
 from telemetry_airflow.sensors import PartitionSensor
 
 if TYPE_CHECKING:
-    from telemetry.warehouse.ledger import Kind
+    from telemetry.warehouse.ledger import LoadKind
 
 
 def at(moment: str) -> datetime:
@@ -50,12 +50,12 @@ TICK = Run(at("2026-11-22T10:05"), at("2026-11-22T10:00"), at("2026-11-22T10:05"
         ("queue", BY_HAND, None, "2026-11-22T10:05", "2026-11-22T10:10"),
     ],
 )
-def test_the_interval_of_a_run(kind: Kind, run: Run, partition: str | None, start: str, end: str) -> None:
+def test_the_interval_of_a_run(kind: LoadKind, run: Run, partition: str | None, start: str, end: str) -> None:
     assert interval_of(kind, run, partition) == Interval(at(start), at(end))
 
 
 @pytest.mark.parametrize(("kind", "partition"), [("hourly", "2020-02-30T05"), ("daily", "2020-02-30")])
-def test_a_day_that_the_calendar_lacks_is_refused(kind: Kind, partition: str) -> None:
+def test_a_day_that_the_calendar_lacks_is_refused(kind: LoadKind, partition: str) -> None:
     with pytest.raises(TelemetryError, match=f"{partition}.*Write 2020-07-13"):
         interval_of(kind, BY_HAND, partition)
 

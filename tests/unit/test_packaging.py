@@ -17,16 +17,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry.config.settings import Functions
 from telemetry.errors import TelemetryError
-from telemetry.local.emulator_service import INTERPRETER
 from telemetry.local.provision.functions import emulator_python
+from telemetry.local.services.emulator import INTERPRETER
 from telemetry.packaging.archive import archive, digest
 from telemetry.packaging.functions import LEFT_OUT, function_zip
 from telemetry.packaging.layer import AWS, SERVICES, UNZIPPED_LIMIT, Target, layer_zip
 from telemetry.packaging.mwaa import AIRFLOW, DAGS, PROJECT, plugins_zip, requirements, startup_script
 from telemetry.packaging.package import write_package
 from telemetry.paths import FUNCTIONS, INCLUDE
-from telemetry.settings import Functions
 
 NAMES = sorted(Functions.model_fields)
 IMPORT = "import sys; sys.path[:0] = sys.argv[1:]; import handler, telemetry; print(telemetry.__file__)"
@@ -242,7 +242,11 @@ def test_an_airflow_without_ui_plugins_is_refused(version: str) -> None:
 def test_plugins_have_the_packages_and_their_data_at_the_root() -> None:
     files = {entry.filename for entry in entries(plugins_zip())}
     assert {".airflowignore", "settings.yaml", "streams/telemetry.yaml", "migrations/0001_ledger.sql"} <= files
-    assert {"state_machines/telemetry_etl.asl.json", "telemetry/paths.py", "telemetry_airflow/operators.py"} <= files
+    assert {
+        "state_machines/telemetry_etl.asl.json",
+        "telemetry/paths.py",
+        "telemetry_airflow/operators/etl.py",
+    } <= files
     assert not [file for file in files if file.startswith(LEFT_OUT) or "__pycache__" in file]
 
 

@@ -9,17 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.lake.partitions import (
-    FIREHOSE_HOUR,
-    HIVE_HOUR,
-    HOUR,
-    PROCESSED,
-    Interval,
-    derived_key,
-    hour_of,
-    queue_prefix,
-    raw_prefix,
-)
+from telemetry.interval import HOUR, Interval
+from telemetry.lake.layout import FIREHOSE_HOUR, HIVE_HOUR, PROCESSED, derived_key, hour_of, queue_prefix, raw_prefix
 
 moments = st.datetimes(
     min_value=datetime(1970, 1, 2),

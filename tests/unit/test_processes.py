@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from telemetry.errors import TelemetryError
-from telemetry.local.processes import PROCESSES, Daemon, base_environment, is_alive
-from telemetry.local.state import State
+from telemetry.local.host.processes import PROCESSES, Daemon, base_environment, is_alive
+from telemetry.local.host.state import State
 from telemetry.waiting import wait_until
 
 SLEEP = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"]

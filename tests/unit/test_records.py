@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Outcome, Reading
 from telemetry.lake.envelopes import as_line
+from telemetry.lake.json_split import split_array, split_glued
 from telemetry.lake.lines import CHUNK, read_lines
-from telemetry.lake.records import Message, Row, read_messages, read_payload, read_receipts
-from telemetry.lake.spans import split_array, split_glued
+from telemetry.lake.records import ParsedMessage, Row, read_headers, read_messages, read_payload
 
 LONGEST = 1000
 GOOD = Reading("d", datetime(2026, 1, 1, tzinfo=UTC), "", (), None)
@@ -33,7 +33,7 @@ def check(payload: Any) -> Outcome:
     return GOOD if "ok" in payload else Reject(Reason.missing_field, "")
 
 
-def read(content: bytes, longest: int = LONGEST) -> list[Message]:
+def read(content: bytes, longest: int = LONGEST) -> list[ParsedMessage]:
     return list(read_messages(io.BytesIO(content), check, longest))
 
 
@@ -48,7 +48,7 @@ def said(rows: list[Row]) -> list[str]:
     return ["ok" if isinstance(row.outcome, Reading) else str(row.outcome.reason) for row in rows]
 
 
-def all_said(messages: list[Message]) -> list[str]:
+def all_said(messages: list[ParsedMessage]) -> list[str]:
     return [word for message in messages for word in said(message.rows)]
 
 
@@ -241,9 +241,9 @@ def test_any_payload_is_one_message_and_comes_out_as_it_went_in(payloads: list[b
 
 def test_an_envelope_says_when_its_message_was_received() -> None:
     content = b"\n".join([envelope(b"", "a", 0), envelope(b"", "b", 86_399_999), envelope(b"", "c", 86_400_000), b"{}"])
-    receipts = list(read_receipts(io.BytesIO(content)))
-    assert receipts == [("a", 0), ("b", 0), ("c", 1), (None, None)]
-    assert [(message.message_id, message.day) for message in read(content)] == receipts
+    headers = list(read_headers(io.BytesIO(content)))
+    assert headers == [("a", 0), ("b", 0), ("c", 1), (None, None)]
+    assert [(message.message_id, message.day) for message in read(content)] == headers
 
 
 def test_an_envelope_is_opened_once() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.contracts.load import load_streams
+from telemetry.contracts.loader import load_streams
 from telemetry.devices.replay import replay
 from telemetry.errors import TelemetryError
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.contracts.load import load_streams
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import Lane
+from telemetry.interval import Lane
 from telemetry.local.provision.alarms import wanted_alarms
 from telemetry.local.provision.site import Site
 from telemetry.paths import SETTINGS
-from telemetry.settings import load_settings
 
 
 def changed(folder: Path, old: str, new: str) -> Path:

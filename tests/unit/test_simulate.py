@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.contracts.load import load_streams
+from telemetry.contracts.loader import load_streams
 from telemetry.contracts.model import Stream
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Outcome, Reading, compile_contract
-from telemetry.devices.messages import Message
+from telemetry.devices.messages import DeviceMessage
 from telemetry.devices.simulate import Simulation, simulate
 from telemetry.errors import TelemetryError
 
@@ -85,7 +85,7 @@ def test_the_rates_are_kept() -> None:
     assert sum(isinstance(outcome, Reject) for outcome, _ in outcomes) == pytest.approx(100, abs=50)
 
 
-def _outcome(message: Message, stream: Stream = STREAMS["telemetry"]) -> Outcome:
+def _outcome(message: DeviceMessage, stream: Stream = STREAMS["telemetry"]) -> Outcome:
     try:
         payload = orjson.loads(message.payload)
     except orjson.JSONDecodeError:

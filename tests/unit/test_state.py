@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import TelemetryError
-from telemetry.local.ports import claim_port, is_free
-from telemetry.local.state import State
+from telemetry.local.host.ports import claim_port, is_free
+from telemetry.local.host.state import State
 
 
 def test_ports_are_remembered_and_differ(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from statelint.linter import Linter
 
+from telemetry.config.settings import load_settings
 from telemetry.local.provision.workflow import definition
 from telemetry.paths import STATE_MACHINE
-from telemetry.settings import load_settings
 
 LINTERS = Path(__file__).parents[1] / "linters"
 # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html, "Handle transient Lambda exceptions"

@@ -9,8 +9,8 @@ from datetime import date
 import pytest
 from airflow.triggers.base import BaseTrigger
 
-from telemetry.executions import Ending, execution_arn, input_of
-from telemetry.lake.partitions import Interval
+from telemetry.aws.executions import ExecutionStatus, execution_arn, input_of
+from telemetry.interval import Interval
 from telemetry_airflow.triggers import ExecutionTrigger, PartitionTrigger
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:telemetry_etl"
@@ -37,19 +37,19 @@ def test_an_execution_s_arn_follows_from_its_name() -> None:
 @pytest.mark.parametrize(
     ("ending", "words"),
     [
-        (Ending("n", "FAILED", "LoadError", "no room"), "The execution n failed: LoadError: no room"),
+        (ExecutionStatus("n", "FAILED", "LoadError", "no room"), "The execution n failed: LoadError: no room"),
         (
-            Ending(
+            ExecutionStatus(
                 "n", "FAILED", "States.TaskFailed", '{"errorMessage": "no room", "errorType": "E", "stackTrace": []}'
             ),
             "The execution n failed: States.TaskFailed: no room",
         ),
-        (Ending("n", "TIMED_OUT"), "The execution n ran out of time."),
-        (Ending("n", "ABORTED", "", "wrong day"), "The execution n was stopped by hand: wrong day"),
-        (Ending("n", "FAILED", "E", "[1]"), "The execution n failed: E: [1]"),
+        (ExecutionStatus("n", "TIMED_OUT"), "The execution n ran out of time."),
+        (ExecutionStatus("n", "ABORTED", "", "wrong day"), "The execution n was stopped by hand: wrong day"),
+        (ExecutionStatus("n", "FAILED", "E", "[1]"), "The execution n failed: E: [1]"),
     ],
 )
-def test_an_ending_in_plain_words(ending: Ending, words: str) -> None:
+def test_an_ending_in_plain_words(ending: ExecutionStatus, words: str) -> None:
     assert str(ending) == words
 
 

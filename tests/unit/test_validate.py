@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.contracts.load import find_stream
+from telemetry.contracts.loader import find_stream
 from telemetry.contracts.model import Stream
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Outcome, Reading, compile_contract

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from telemetry.aws import client
-from telemetry.contracts.load import find_stream
-from telemetry.deployment import Deployment
+from telemetry.aws.clients import client
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import find_stream
 from telemetry.etl.extract import Extracted, Extraction
 from telemetry.etl.request import parse_request
-from telemetry.settings import load_settings
 from telemetry.warehouse.connection import connect
 
 RESERVE_MILLISECONDS = 60_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from telemetry.aws import client
-from telemetry.contracts.load import find_stream
-from telemetry.deployment import Deployment
+from telemetry.aws.clients import client
+from telemetry.config.deployment import Deployment
+from telemetry.contracts.loader import find_stream
 from telemetry.etl.load import Loader
 from telemetry.warehouse.connection import connect
 

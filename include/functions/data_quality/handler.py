@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from telemetry.closing.day import close_day
-from telemetry.contracts.load import find_stream
-from telemetry.deployment import Deployment
-from telemetry.settings import load_settings
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import find_stream
 from telemetry.warehouse.connection import connect
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from telemetry.aws import client
-from telemetry.contracts.load import find_stream
-from telemetry.deployment import Deployment
+from telemetry.aws.clients import client
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import find_stream
 from telemetry.etl.transform import Transformer
-from telemetry.settings import load_settings
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

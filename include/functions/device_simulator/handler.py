@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from telemetry.aws import client
-from telemetry.contracts.load import find_stream
+from telemetry.aws.clients import client
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import find_stream
 from telemetry.devices.simulate import Simulation, simulate
-from telemetry.settings import load_settings
 
 SETTINGS = load_settings().simulator
 STREAM = find_stream(SETTINGS.stream)

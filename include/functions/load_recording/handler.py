@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from telemetry.aws import client
-from telemetry.deployment import Deployment
+from telemetry.aws.clients import client
+from telemetry.aws.executions import reason
+from telemetry.config.deployment import Deployment
 from telemetry.errors import TelemetryError
-from telemetry.etl.failure import reason
 from telemetry.etl.manifest import missing_objects
 from telemetry.etl.request import parse_request
 from telemetry.warehouse.connection import Connection, connect

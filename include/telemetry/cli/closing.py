@@ -32,7 +32,7 @@ def quality(
 ) -> None:
     """List the quality checks of closed days, the newest first."""
     from telemetry.closing.quality import list_checks
-    from telemetry.contracts.load import find_stream
+    from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
 
     name = find_stream(stream).stream if stream else None
@@ -46,8 +46,8 @@ def quality(
 
 def reconciliations(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = False) -> None:
     """List what became of each closed day's messages, the newest first."""
-    from telemetry.closing.reconciliation import list_reconciliations
-    from telemetry.contracts.load import find_stream
+    from telemetry.accounting.day import list_reconciliations
+    from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
 
     name = find_stream(stream).stream if stream else None

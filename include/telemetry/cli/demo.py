@@ -20,10 +20,10 @@ from telemetry.errors import TelemetryError
 from telemetry.waiting import wait_until
 
 if TYPE_CHECKING:
-    from telemetry.accounting import StreamAccount
-    from telemetry.airflow_api import AirflowApi
-    from telemetry.devices.messages import Message
-    from telemetry.metrics import Flow
+    from telemetry.accounting.status import StreamAccount
+    from telemetry.airflow_rest.runs import AirflowApi
+    from telemetry.aws.metrics import Flow
+    from telemetry.devices.messages import DeviceMessage
     from telemetry.warehouse.ledger import Counts, Load
 
 RECORDED = "../shared/data/environment-messages.json"
@@ -86,8 +86,8 @@ def _report(parts: Iterable[Future[str]], tell: Tell) -> int:
 
 def _seed(tell: Tell) -> tuple[date, date]:
     """Write two past days of ``telemetry`` into the lake, and return the first and the last."""
-    from telemetry.aws import client
-    from telemetry.contracts.load import find_stream
+    from telemetry.aws.clients import client
+    from telemetry.contracts.loader import find_stream
     from telemetry.devices.simulate import Simulation, simulate
     from telemetry.lake.history import write_history
 
@@ -100,12 +100,12 @@ def _seed(tell: Tell) -> tuple[date, date]:
     return first, last
 
 
-def _live_messages() -> Iterator[tuple[str, Iterable[Message]]]:
+def _live_messages() -> Iterator[tuple[str, Iterable[DeviceMessage]]]:
     """Of ``environment`` recorded ones where there are any, else simulated; of ``telemetry`` some that are faulty."""
-    from telemetry.contracts.load import find_stream
+    from telemetry.contracts.loader import find_stream
     from telemetry.devices.replay import replay
     from telemetry.devices.simulate import Simulation, simulate
-    from telemetry.local.state import PROJECT
+    from telemetry.local.host.state import PROJECT
 
     start, end = live_span()
     environment, telemetry = (find_stream(stream) for stream in STREAMS)
@@ -118,8 +118,8 @@ def _live_messages() -> Iterator[tuple[str, Iterable[Message]]]:
     yield "telemetry", simulate(faulty)
 
 
-def _publish(stream: str, messages: Iterable[Message], tell: Tell) -> int:
-    from telemetry.contracts.load import find_stream
+def _publish(stream: str, messages: Iterable[DeviceMessage], tell: Tell) -> int:
+    from telemetry.contracts.loader import find_stream
     from telemetry.devices.mqtt import Broker, publish
 
     contract = find_stream(stream)
@@ -130,9 +130,9 @@ def _publish(stream: str, messages: Iterable[Message], tell: Tell) -> int:
 
 
 def _flows() -> dict[str, Flow]:
-    from telemetry.aws import client
-    from telemetry.metrics import flows
-    from telemetry.settings import load_settings
+    from telemetry.aws.clients import client
+    from telemetry.aws.metrics import flows
+    from telemetry.config.settings import load_settings
 
     return flows(client("cloudwatch"), load_settings().names, STREAMS, datetime.now(UTC))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
-from telemetry.deployment import Deployment
+from telemetry.config.deployment import Deployment
 from telemetry.errors import TelemetryError
 
 Service = Literal["emulator", "postgres", "airflow"]

@@ -26,9 +26,9 @@ app = typer.Typer(help="Messages that failed too often to be taken from their qu
 @app.command("list")
 def list_(stream: StreamFilter = None, limit: AtMost = 50, as_json: AsJson = False) -> None:
     """List dead letters. They stay where they are; SQS counts each look as a receive."""
-    from telemetry.aws import client
-    from telemetry.queues import list_dead, queue_url
-    from telemetry.settings import load_settings
+    from telemetry.aws.clients import client
+    from telemetry.aws.queues import list_dead, queue_url
+    from telemetry.config.settings import load_settings
 
     streams = chosen(stream)
     use_deployment(["emulator"])
@@ -46,10 +46,10 @@ def list_(stream: StreamFilter = None, limit: AtMost = 50, as_json: AsJson = Fal
 @app.command()
 def redrive(stream: StreamFilter = None, as_json: AsJson = False) -> None:
     """Send all dead letters back to their stream's queue, to be loaded by the next run."""
-    from telemetry.aws import client
-    from telemetry.queues import queue_url
-    from telemetry.queues import redrive as send_back
-    from telemetry.settings import load_settings
+    from telemetry.aws.clients import client
+    from telemetry.aws.queues import queue_url
+    from telemetry.aws.queues import redrive as send_back
+    from telemetry.config.settings import load_settings
 
     streams = chosen(stream)
     use_deployment(["emulator"])
@@ -74,7 +74,7 @@ def redrive(stream: StreamFilter = None, as_json: AsJson = False) -> None:
 
 def chosen(stream: str | None) -> Iterable[Stream]:
     """One stream, or all of them."""
-    from telemetry.contracts.load import find_stream, load_streams
+    from telemetry.contracts.loader import find_stream, load_streams
 
     return [find_stream(stream)] if stream else load_streams().values()
 

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def loads(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = False) -> None:
     """List the ledger's loads, the newest first."""
-    from telemetry.contracts.load import find_stream
+    from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.ledger import list_loads
 
@@ -52,7 +52,7 @@ def print_loads(rows: Iterable[Load]) -> None:
 
 def migrate() -> None:
     """Bring the database up to the contracts. A new field is a new column."""
-    from telemetry.contracts.load import load_streams
+    from telemetry.contracts.loader import load_streams
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.migrate import migrate as bring_up
 

@@ -17,7 +17,7 @@ from telemetry.cli.output import progress_bar
 
 if TYPE_CHECKING:
     from telemetry.contracts.model import Stream
-    from telemetry.devices.messages import Message
+    from telemetry.devices.messages import DeviceMessage
 
 LIVE_SPAN = timedelta(minutes=10)
 MESSAGES_MAX, DEVICES_MAX, DAYS_MAX = 10**9, 100_000, 3650
@@ -81,7 +81,7 @@ def simulate(
 ) -> None:
     """Publish messages of simulated devices over MQTT. With --days, write history objects of past days
     instead. A RATE is 0.02 or 2%."""
-    from telemetry.contracts.load import find_stream
+    from telemetry.contracts.loader import find_stream
     from telemetry.devices.simulate import Simulation
     from telemetry.devices.simulate import simulate as simulated
 
@@ -103,7 +103,7 @@ def replay(
     rate: MessagesASecond = 0.0,
 ) -> None:
     """Publish the records of a file over MQTT. A file with a fault publishes nothing."""
-    from telemetry.contracts.load import find_stream
+    from telemetry.contracts.loader import find_stream
     from telemetry.devices.replay import replay as replayed
 
     contract = find_stream(stream)
@@ -122,14 +122,14 @@ def live_span() -> tuple[datetime, datetime]:
 
 def past_span(days: int) -> tuple[datetime, datetime]:
     """The last whole days in UTC whose daily run is due: what is written into them can be backfilled."""
-    from telemetry.due import last_due_day
-    from telemetry.lake.partitions import Interval
+    from telemetry.airflow_rest.schedule import last_due_day
+    from telemetry.interval import Interval
 
     end = Interval.day(last_due_day(datetime.now(UTC))).end
     return end - timedelta(days=days), end
 
 
-def publish_live(stream: Stream, messages: Iterable[Message], total: int) -> None:
+def publish_live(stream: Stream, messages: Iterable[DeviceMessage], total: int) -> None:
     """Publish over MQTT, and say so."""
     from telemetry.devices.mqtt import Broker, publish
 
@@ -141,9 +141,9 @@ def publish_live(stream: Stream, messages: Iterable[Message], total: int) -> Non
     print(f"{published:,} messages of {stream.stream} published and acknowledged.")
 
 
-def write_history_of(stream: Stream, messages: Iterable[Message], total: int) -> None:
+def write_history_of(stream: Stream, messages: Iterable[DeviceMessage], total: int) -> None:
     """Write history objects, and say so."""
-    from telemetry.aws import client
+    from telemetry.aws.clients import client
     from telemetry.lake.history import write_history
 
     deployment = use_deployment(["emulator"])
@@ -157,7 +157,7 @@ def write_history_of(stream: Stream, messages: Iterable[Message], total: int) ->
         print(f"Load them: telemetry backfill {stream.stream} --from {first} --to {last}")
 
 
-def paced(messages: Iterable[Message], rate: float) -> Iterator[Message]:
+def paced(messages: Iterable[DeviceMessage], rate: float) -> Iterator[DeviceMessage]:
     """The messages, no faster than ``rate`` a second."""
     start = time.monotonic()
     for number, message in enumerate(messages):

@@ -13,7 +13,7 @@ from telemetry.cli.deployed import use_deployment
 from telemetry.cli.output import print_json, print_table, printable, progress_bar, results
 
 if TYPE_CHECKING:
-    from telemetry.warehouse.replay import Replayed
+    from telemetry.warehouse.quarantine_replay import Replayed
 
 COLUMNS = ("quarantine_id", "stream", "reason", "detail", "line", "item", "raw_bytes", "created_at")
 
@@ -30,7 +30,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List quarantined rows, the newest first."""
-    from telemetry.contracts.load import find_stream
+    from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.quarantine import list_rows
 
@@ -71,9 +71,9 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Read quarantined rows again, after a contract was mended. Those that are readings now move into the table."""
-    from telemetry.contracts.load import find_stream, load_streams
+    from telemetry.contracts.loader import find_stream, load_streams
     from telemetry.warehouse.connection import connect
-    from telemetry.warehouse.replay import Replay
+    from telemetry.warehouse.quarantine_replay import Replay
 
     name = find_stream(stream).stream if stream else None
     check_reason(reason)

@@ -18,9 +18,9 @@ from telemetry.cli.output import notes, print_json, progress_bar
 from telemetry.errors import TelemetryError
 
 if TYPE_CHECKING:
-    from telemetry.airflow_api import AirflowApi, DagRun
-    from telemetry.lake.partitions import Interval
-    from telemetry.warehouse.ledger import Kind, Load
+    from telemetry.airflow_rest.runs import AirflowApi, DagRun
+    from telemetry.interval import Interval
+    from telemetry.warehouse.ledger import Load, LoadKind
 
 RUN_SECONDS = 7200.0
 DAY_SECONDS = 7200.0
@@ -56,7 +56,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Load an hour, a day, or what is in the queue. Hours and days are of arrival, in UTC; waits until it is done."""
-    from telemetry.contracts.load import find_stream
+    from telemetry.contracts.loader import find_stream
 
     if (hour is not None) + (day is not None) + queue != 1:
         raise typer.BadParameter("Choose one of --hour, --day and --queue.")
@@ -78,7 +78,7 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Load what the ledger lacks of past days of arrival. Both days are inclusive; waits until it is done."""
-    from telemetry.contracts.load import find_stream
+    from telemetry.contracts.loader import find_stream
 
     if first > last:
         raise typer.BadParameter(f"The first day, {first}, is after the last, {last}.")
@@ -94,7 +94,7 @@ def log_in() -> AirflowApi:
     Raises:
         TelemetryError: there is none, or it does not let us in.
     """
-    from telemetry.airflow_api import AirflowApi
+    from telemetry.airflow_rest.runs import AirflowApi
 
     use_deployment(EVERYTHING)
     url = os.environ.get("TELEMETRY_AIRFLOW_URL")
@@ -106,7 +106,7 @@ def log_in() -> AirflowApi:
 
 def run_hour(airflow: AirflowApi, stream: str, hour: datetime, *, tell: Tell = _nobody) -> list[Load]:
     """Load an hour of arrival through Airflow, and return the load."""
-    from telemetry.lake.partitions import Interval
+    from telemetry.interval import Interval
 
     _run(airflow, f"{stream}_hourly", tell, partition=hour.strftime("%Y-%m-%dT%H"))
     return _newest_loads(stream, "hourly", Interval.hour(hour))
@@ -114,7 +114,7 @@ def run_hour(airflow: AirflowApi, stream: str, hour: datetime, *, tell: Tell = _
 
 def run_day(airflow: AirflowApi, stream: str, day: date, *, tell: Tell = _nobody) -> list[Load]:
     """Load a day of arrival through Airflow, and return the load."""
-    from telemetry.lake.partitions import Interval
+    from telemetry.interval import Interval
 
     _run(airflow, f"{stream}_daily", tell, partition=day.isoformat())
     return _newest_loads(stream, "daily", Interval.day(day))
@@ -144,7 +144,7 @@ def backfill_days(
     Raises:
         TelemetryError: a day failed, or Airflow made no run for it.
     """
-    from telemetry.lake.partitions import Interval
+    from telemetry.interval import Interval
 
     dag_id = f"{stream}_daily"
     airflow.wait_for_dag(dag_id)
@@ -193,7 +193,7 @@ def _raise_failures(airflow: AirflowApi, runs: Sequence[DagRun]) -> None:
         )
 
 
-def _newest_loads(stream: str, kind: Kind, span: Interval | None) -> list[Load]:
+def _newest_loads(stream: str, kind: LoadKind, span: Interval | None) -> list[Load]:
     """The newest load of every interval, the newest interval first. A run may have joined the load of another."""
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.ledger import list_loads

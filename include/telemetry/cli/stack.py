@@ -45,7 +45,7 @@ def down() -> None:
 def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Stop the stack and delete everything that it stored."""
     from telemetry.local import stack
-    from telemetry.local.state import State
+    from telemetry.local.host.state import State
 
     folder = State.open().folder
     if not yes:
@@ -72,7 +72,7 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="The last so many.")] = 100,
 ) -> None:
     """Print the log of one service."""
-    from telemetry.local.state import State
+    from telemetry.local.host.state import State
 
     folder = State.open().folder / "logs"
     known = sorted(path.stem for path in folder.glob("*.log"))

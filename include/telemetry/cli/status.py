@@ -13,7 +13,7 @@ from telemetry.cli.output import print_json, print_table
 from telemetry.errors import TelemetryError
 
 if TYPE_CHECKING:
-    from telemetry.accounting import StreamAccount
+    from telemetry.accounting.status import StreamAccount
 
 RECOUNTS = 3
 UNKNOWN = "What became of the messages is not known"
@@ -72,9 +72,9 @@ def _accounts(ill: Sequence[str]) -> tuple[dict[str, StreamAccount], TelemetryEr
 
 def accounts_now() -> dict[str, StreamAccount]:
     """Every stream's account, counted again where it does not add up: a message on its way may be missed."""
-    from telemetry.accounting import account
-    from telemetry.contracts.load import load_streams
-    from telemetry.settings import load_settings
+    from telemetry.accounting.status import account
+    from telemetry.config.settings import load_settings
+    from telemetry.contracts.loader import load_streams
     from telemetry.warehouse.connection import connect
 
     deployment = use_deployment()

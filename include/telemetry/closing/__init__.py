@@ -1,1 +1,4 @@
-"""Closing a day: its rollup, its quality checks, and what became of its messages."""
+"""Closing a day: its rollup is computed, its quality checked, its messages reconciled, all of it recorded.
+
+Not here: how messages are counted (``telemetry.accounting``), and the SQL of the rollup (``telemetry.warehouse``).
+"""

@@ -6,17 +6,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from telemetry.aws import client
-from telemetry.closing.quality import Check, check_day, silent_devices
-from telemetry.closing.queue_lane import Clients, DayNotReadyError
-from telemetry.closing.reconciliation import Reconciler, Reconciliation, record
-from telemetry.closing.rollup import roll_up
+from telemetry.accounting.day import Reconciler, Reconciliation, record
+from telemetry.accounting.queue_lane import Clients, DayNotReadyError
+from telemetry.aws.clients import client
+from telemetry.aws.metrics import put_metrics
+from telemetry.closing.quality import QualityCheck, check_day, silent_devices
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import Settings
 from telemetry.contracts.model import Stream
-from telemetry.deployment import Deployment
-from telemetry.lake.partitions import Interval
-from telemetry.metrics import tell
-from telemetry.settings import Settings
+from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection, transaction
+from telemetry.warehouse.rollup import roll_up
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ClosedDay:
     stream: str
     day: date
     devices: int
-    checks: list[Check]
+    checks: list[QualityCheck]
     silent: list[str]
     reconciliations: list[Reconciliation]
 
@@ -56,7 +56,7 @@ def close_day(
         raise DayNotReadyError(f"{day} is not over.", "It can be closed after midnight UTC.")
     clients = Clients(client("cloudwatch"), client("s3"), client("sqs"))
     reconciler = Reconciler(connection, clients, deployment, settings, stream.stream, day, now.astimezone(UTC))
-    reconciler.see_that_messages_are_in()
+    reconciler.ensure_queue_drained()
     with transaction(connection) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"closing {stream.stream}",))
         devices = 0
@@ -66,7 +66,7 @@ def close_day(
         silent = silent_devices(cursor, stream, day, settings.quality)
     lanes = reconciler.reconcile()
     record(connection, lanes)
-    tell(
+    put_metrics(
         clients.cloudwatch,
         stream.stream,
         {lane.lane.value: lane.unaccounted for lane in lanes},

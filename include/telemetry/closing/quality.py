@@ -11,12 +11,12 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
-from telemetry.closing.rollup import rollup_name
+from telemetry.config.settings import Quality
 from telemetry.contracts.model import Stream
 from telemetry.contracts.reasons import Reason
-from telemetry.lake.partitions import Interval
-from telemetry.settings import Quality
+from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection, Cursor, transaction
+from telemetry.warehouse.rollup import rollup_name
 
 SILENT_NAMED = 10
 """How many silent devices are named."""
@@ -38,7 +38,7 @@ class CheckName(StrEnum):
 
 
 @dataclass(frozen=True)
-class Check:
+class QualityCheck:
     """What was seen, and the bounds it should be within; ``subject`` is the field, where the check is about one."""
 
     check_name: CheckName
@@ -70,7 +70,7 @@ class RecordedCheck:
     checked_at: datetime
 
 
-def check_day(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> list[Check]:
+def check_day(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> list[QualityCheck]:
     """Every check of a day whose rollup is computed, also recorded in place of what was recorded of the day before."""
     checks = [
         _volume(cursor, stream, day, quality),
@@ -113,7 +113,7 @@ def list_checks(
         return [RecordedCheck(*row) for row in cursor]
 
 
-def _volume(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> Check:
+def _volume(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> QualityCheck:
     """Against the mean of those days before that have readings; of too few days nothing follows."""
     cursor.execute(
         sql.SQL(
@@ -126,12 +126,12 @@ def _volume(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> Chec
     )
     observed, before, days = cursor.fetchall()[0]
     if days < quality.volume_history_days_min:
-        return Check(CheckName.volume, observed)
+        return QualityCheck(CheckName.volume, observed)
     mean = before / days
-    return Check(CheckName.volume, observed, quality.volume_ratio_low * mean, quality.volume_ratio_high * mean)
+    return QualityCheck(CheckName.volume, observed, quality.volume_ratio_low * mean, quality.volume_ratio_high * mean)
 
 
-def _null_rates(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> Iterator[Check]:
+def _null_rates(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> Iterator[QualityCheck]:
     optional = [name for name, field in stream.fields.items() if not field.required]
     counts = sql.SQL("").join(sql.SQL(", count({})").format(sql.Identifier(name)) for name in optional)
     span = Interval.day(day)
@@ -144,10 +144,10 @@ def _null_rates(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> 
     readings, *present = cursor.fetchall()[0]
     for name, number in zip(optional, present, strict=True):
         rate = _rate(readings - number, readings)
-        yield Check(CheckName.null_rate, rate, high=quality.null_rate_max, subject=name)
+        yield QualityCheck(CheckName.null_rate, rate, high=quality.null_rate_max, subject=name)
 
 
-def _reject_rates(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> Iterator[Check]:
+def _reject_rates(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> Iterator[QualityCheck]:
     """Of the rows of both lanes; a message that is bad in one is bad in the other."""
     span = Interval.day(day)
     values = {"stream": stream.stream, "start": span.start, "end": span.end, "reason": Reason.out_of_range}
@@ -164,13 +164,13 @@ def _reject_rates(cursor: Cursor, stream: Stream, day: date, quality: Quality) -
         values,
     )
     out_of_range = cursor.fetchall()[0][0]
-    yield Check(CheckName.out_of_range_rate, _rate(out_of_range, rows), high=quality.out_of_range_rate_max)
-    yield Check(CheckName.quarantine_rate, _rate(quarantined, rows), high=quality.quarantine_rate_max)
+    yield QualityCheck(CheckName.out_of_range_rate, _rate(out_of_range, rows), high=quality.out_of_range_rate_max)
+    yield QualityCheck(CheckName.quarantine_rate, _rate(quarantined, rows), high=quality.quarantine_rate_max)
 
 
-def _silence(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> Check:
+def _silence(cursor: Cursor, stream: Stream, day: date, quality: Quality) -> QualityCheck:
     cursor.execute(sql.SQL("SELECT count(*) FROM ({}) AS silent").format(_silent(stream)), _days(day, quality))
-    return Check(CheckName.silent_devices, cursor.fetchall()[0][0], high=quality.silent_devices_max)
+    return QualityCheck(CheckName.silent_devices, cursor.fetchall()[0][0], high=quality.silent_devices_max)
 
 
 def _silent(stream: Stream) -> sql.Composable:

@@ -8,8 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from telemetry.documents import Part
-from telemetry.lake.partitions import HOUR
+from telemetry.interval import HOUR
+from telemetry.yaml_documents import StrictModel
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
 PATH = r"^[^.]+(\.[^.]+)*$"
@@ -38,19 +38,19 @@ class TimeFormat(StrEnum):
     epoch_milliseconds = "epoch_milliseconds"
 
 
-class Place(Part):
+class PayloadPath(StrictModel):
     """A value's place in the payload: names joined by dots, from the outside in."""
 
     path: Annotated[str, Field(pattern=PATH)]
 
 
-class EventTime(Place):
+class EventTime(PayloadPath):
     """The place and the format of the event time."""
 
     format: TimeFormat
 
 
-class ContractField(Part):
+class ContractField(StrictModel):
     """One field of a reading: a column of the table and of the Parquet files."""
 
     type: FieldType
@@ -71,7 +71,7 @@ class ContractField(Part):
         return self
 
 
-class Stream(Part):
+class Stream(StrictModel):
     """One kind of device message: everything that the rest of the system knows of it.
 
     ``stream`` is the name, as in the file's; ``topic`` the MQTT topic filter, whose one ``+`` stands for the device;
@@ -81,9 +81,9 @@ class Stream(Part):
     stream: Annotated[str, Field(pattern=NAME)]
     description: str = ""
     topic: Annotated[str, Field(pattern=r"^[^+#$'\s]+/\+(/[^+#'\s]+)?$", max_length=256)]
-    device: Place
+    device: PayloadPath
     event_time: EventTime
-    message_id: Place | None = None
+    message_id: PayloadPath | None = None
     event_time_ahead_seconds: Annotated[int, Field(ge=0, le=YEAR_SECONDS)] = 3600
     fields: Annotated[dict[Annotated[str, Field(pattern=NAME)], ContractField], Field(min_length=1)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from telemetry.contracts.model import FieldType, Stream
-from telemetry.lake.partitions import Lane
+from telemetry.interval import Lane
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,7 +12,7 @@ import orjson
 from telemetry.contracts.convert import Convert, device_converter, field_converter, time_converter
 from telemetry.contracts.identity import BETWEEN, canonical, identity_of_message, identity_of_values, leaves
 from telemetry.contracts.model import FieldType, Stream
-from telemetry.contracts.places import Holders, Payload
+from telemetry.contracts.nested_paths import NestedPaths, Payload
 from telemetry.contracts.reasons import Reason, Reject, Rejected, json_name
 
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -51,7 +51,7 @@ def compile_contract(stream: Stream) -> Validate:
         **{name: (field.path, field.required, field_converter(name, field)) for name, field in stream.fields.items()},
     }
     message_id = stream.message_id.path if stream.message_id else None
-    holders = Holders([*(path for path, _, _ in columns.values()), *filter(None, [message_id])])
+    holders = NestedPaths([*(path for path, _, _ in columns.values()), *filter(None, [message_id])])
     takes = [(name, *holders.of(path), required, convert) for name, (path, required, convert) in columns.items()]
     own_id = _message_id_reader(stream.stream, *holders.of(message_id)) if message_id else None
     id_of_values = _values_identifier(stream)

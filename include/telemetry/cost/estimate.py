@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from telemetry.contracts.load import load_streams
+from telemetry.config.settings import Settings, load_settings
+from telemetry.contracts.loader import load_streams
 from telemetry.cost.fleet import SQS_STEP_BYTES, STEP_BYTES, Fleet, Traffic, steps, traffic
 from telemetry.cost.rates import Rates, load_rates
 from telemetry.cost.usage import Composition, CompositionName, Usage, load_usage
-from telemetry.lake.partitions import Lane
+from telemetry.interval import Lane
 from telemetry.paths import STATE_MACHINE
-from telemetry.settings import Settings, load_settings
 
 GB = 2**30
 DAYS_A_MONTH = 365 / 12

@@ -7,15 +7,15 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from telemetry.documents import Part, load_document
 from telemetry.paths import INCLUDE
+from telemetry.yaml_documents import StrictModel, load_document
 
 RATES = INCLUDE / "cost" / "rates.yaml"
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Address = Annotated[str, Field(pattern=r"^https://")]
 
 
-class Source(Part):
+class Source(StrictModel):
     """Where prices were read, when, and what that is worth."""
 
     read: date
@@ -23,14 +23,14 @@ class Source(Part):
     says: str
 
 
-class Tier(Part):
+class Tier(StrictModel):
     """A price that holds up to a quantity of the month; the last tier has no end."""
 
     usd: Price
     up_to: Annotated[float, Field(gt=0)] | None = None
 
 
-class Rate(Part):
+class Rate(StrictModel):
     """US dollars for ``per`` units: one price, or one a tier."""
 
     usd: Price | None = None
@@ -60,7 +60,7 @@ class Rate(Part):
         return total
 
 
-class Rates(Part):
+class Rates(StrictModel):
     """The whole file."""
 
     region: str

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from telemetry.documents import Part, load_document
 from telemetry.paths import INCLUDE
+from telemetry.yaml_documents import StrictModel, load_document
 
 USAGE = INCLUDE / "cost" / "usage.yaml"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -15,7 +15,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 CompositionName = Literal["minimal", "production"]
 
 
-class Database(Part):
+class Database(StrictModel):
     """An RDS instance."""
 
     instance_class: str = Field(alias="class")
@@ -23,7 +23,7 @@ class Database(Part):
     storage_gb: Positive
 
 
-class Composition(Part):
+class Composition(StrictModel):
     """What stands whether messages come or not; ``None`` is what is not built."""
 
     endpoint_zones: Annotated[int, Field(ge=0)]
@@ -32,7 +32,7 @@ class Composition(Part):
     notebook: str | None
 
 
-class LambdaUsage(Part):
+class LambdaUsage(StrictModel):
     """How long functions run: seconds, and so many a second."""
 
     start: Positive
@@ -43,7 +43,7 @@ class LambdaUsage(Part):
     daily_check: Positive
 
 
-class Usage(Part):
+class Usage(StrictModel):
     """The whole file."""
 
     month_hours: Positive

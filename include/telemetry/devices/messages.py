@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 
-class Message(NamedTuple):
+class DeviceMessage(NamedTuple):
     """One message as a device publishes it.
 
     ``moment`` is when it was sent, or is held to have been; ``None`` where the payload does not tell.

@@ -12,13 +12,13 @@ from telemetry.contracts.model import Stream
 from telemetry.contracts.reasons import Rejected
 from telemetry.devices.csv_records import csv_records
 from telemetry.devices.json_records import Record, json_array, json_lines
-from telemetry.devices.messages import Message, value_at
+from telemetry.devices.messages import DeviceMessage, value_at
 from telemetry.errors import TelemetryError
 
 NO_TOPIC_LEVEL = re.compile(r"[/+#\0\ud800-\udfff]")
 
 
-def replay(path: Path, stream: Stream) -> Iterator[Message]:
+def replay(path: Path, stream: Stream) -> Iterator[DeviceMessage]:
     """The records of a file as messages of ``stream``'s devices, in the file's order, without holding the file whole.
 
     A ``.csv`` file is CSV, one that begins with ``[`` a JSON array, any other JSON Lines. A JSON record's payload is
@@ -56,7 +56,7 @@ def _json(path: Path, file: TextIO) -> Iterator[Record]:
     return json_array(path, file) if first == "[" else json_lines(path, file)
 
 
-def _message(record: Record, stream: Stream, read_time: Convert) -> Message:
+def _message(record: Record, stream: Stream, read_time: Convert) -> DeviceMessage:
     where, value, text = record
     if not isinstance(value, dict):
         raise TelemetryError(f"{where}: not an object, but {text[:40]}.")
@@ -73,4 +73,4 @@ def _message(record: Record, stream: Stream, read_time: Convert) -> Message:
         moment = read_time(value_at(value, stream.event_time.path))
     except Rejected:
         moment = None
-    return Message(str(device), text.encode(), moment)
+    return DeviceMessage(str(device), text.encode(), moment)

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from telemetry.contracts.model import ContractField, FieldType, Stream, TimeFormat
-from telemetry.devices.messages import Message, put_at, remove_at
+from telemetry.devices.messages import DeviceMessage, put_at, remove_at
 from telemetry.errors import TelemetryError
 
 LATE_HOURS = (1.0, 6.0)
@@ -54,11 +54,11 @@ class Simulation:
             )
 
 
-def simulate(simulation: Simulation) -> Iterator[Message]:
+def simulate(simulation: Simulation) -> Iterator[DeviceMessage]:
     """The messages, in the order of their moments."""
     stream, chance = simulation.stream, Random(simulation.seed)  # noqa: S311 - no secret
     devices = [_Device(stream, number + 1, simulation.seed) for number in range(simulation.devices)]
-    recent: deque[Message] = deque(maxlen=100)
+    recent: deque[DeviceMessage] = deque(maxlen=100)
     step = (simulation.end - simulation.start) / max(simulation.messages, 1)
     for number in range(simulation.messages):
         device, moment = devices[number % len(devices)], simulation.start + number * step
@@ -71,9 +71,9 @@ def simulate(simulation: Simulation) -> Iterator[Message]:
         reading = device.reading(event_time, chance)
         if simulation.duplicate <= lot < simulation.duplicate + simulation.malformed:
             fault = chance.choice(FAULTS)
-            yield Message(device.id, fault(stream, reading, chance), moment)
+            yield DeviceMessage(device.id, fault(stream, reading, chance), moment)
             continue
-        message = Message(device.id, encode(reading), moment)
+        message = DeviceMessage(device.id, encode(reading), moment)
         recent.append(message)
         yield message
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from telemetry.aws.queues import AT_ONCE, EMPTY_ROUNDS, WAIT_SECONDS, SqsMessage
+from telemetry.config.settings import Extract
 from telemetry.lake.envelopes import as_line
-from telemetry.lake.partitions import queue_prefix
-from telemetry.queues import AT_ONCE, EMPTY_ROUNDS, WAIT_SECONDS, Message
-from telemetry.settings import Extract
+from telemetry.lake.layout import queue_prefix
 
 
 def drain(
@@ -47,12 +47,12 @@ def drain(
 
 
 def _batches(
-    receive: Callable[[int], list[Message]], limits: Extract, out_of_time: Callable[[], bool]
-) -> Iterator[dict[str, Message]]:
+    receive: Callable[[int], list[SqsMessage]], limits: Extract, out_of_time: Callable[[], bool]
+) -> Iterator[dict[str, SqsMessage]]:
     """What becomes one object each, by message id, until rounds bring nothing new that was sent before the first."""
     began = datetime.now(UTC).timestamp() * 1000
     known: set[str] = set()
-    batch: dict[str, Message] = {}
+    batch: dict[str, SqsMessage] = {}
     idle = size = 0
     while idle < EMPTY_ROUNDS and len(known) < limits.queue_batch_messages and not out_of_time():
         received = receive(min(limits.queue_batch_messages - len(known), limits.queue_object_messages - len(batch)))
@@ -68,24 +68,24 @@ def _batches(
         yield batch
 
 
-def _receive(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, wanted: int) -> list[Message]:
+def _receive(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, wanted: int) -> list[SqsMessage]:
     """One round: at most 100 messages, and at most ``wanted``."""
 
-    def call(most: int) -> list[Message]:
+    def call(most: int) -> list[SqsMessage]:
         answer = sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=most,
             WaitTimeSeconds=WAIT_SECONDS,
             MessageSystemAttributeNames=["SentTimestamp"],
         )
-        messages: list[Message] = answer.get("Messages", [])
+        messages: list[SqsMessage] = answer.get("Messages", [])
         return messages
 
     full, rest = divmod(min(wanted, AT_ONCE * AT_ONCE), AT_ONCE)
     return list(chain.from_iterable(pool.map(call, [AT_ONCE] * full + [rest] * bool(rest))))
 
 
-def _put(s3: Any, bucket: str, prefix: str, messages: Iterable[Message]) -> None:
+def _put(s3: Any, bucket: str, prefix: str, messages: Iterable[SqsMessage]) -> None:
     """Write an object of a name that is free: one that was written by an attempt before stays as it is."""
     lines = (as_line(message["Body"], message["MessageId"], _sent_at(message)) for message in messages)
     body = gzip.compress(b"".join(lines), mtime=0)
@@ -99,10 +99,10 @@ def _put(s3: Any, bucket: str, prefix: str, messages: Iterable[Message]) -> None
             return
 
 
-def _delete(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, messages: list[Message]) -> None:
+def _delete(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, messages: list[SqsMessage]) -> None:
     """Delete what can be deleted: what SQS keeps comes again and is known."""
 
-    def call(some: list[Message]) -> None:
+    def call(some: list[SqsMessage]) -> None:
         entries = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(some)
         ]
@@ -111,5 +111,5 @@ def _delete(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, messages: list[M
     list(pool.map(call, (messages[start : start + AT_ONCE] for start in range(0, len(messages), AT_ONCE))))
 
 
-def _sent_at(message: Message) -> int:
+def _sent_at(message: SqsMessage) -> int:
     return int(message["Attributes"]["SentTimestamp"])

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, TypedDict
 
-from telemetry.deployment import Deployment
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import Settings
 from telemetry.etl.drain import drain
 from telemetry.etl.manifest import Manifest, RawObject, manifest_key, write_manifest
 from telemetry.etl.request import Request
-from telemetry.lake.partitions import HOUR, Interval, Lane, queue_prefix, raw_prefix
-from telemetry.settings import Settings
+from telemetry.interval import HOUR, Interval, Lane
+from telemetry.lake.layout import queue_prefix, raw_prefix
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import loaded_keys
 

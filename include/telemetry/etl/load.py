@@ -15,12 +15,13 @@ from telemetry.contracts.schema import readings_schema
 from telemetry.errors import TelemetryError
 from telemetry.etl.manifest import RawObject
 from telemetry.etl.merge import Merge, Redelivery
-from telemetry.etl.receipts import read_receipts
-from telemetry.lake.partitions import PROCESSED, QUARANTINE, Lane, derived_key, hour_of
+from telemetry.etl.message_counts import read_counts
+from telemetry.interval import Lane
+from telemetry.lake.layout import PROCESSED, QUARANTINE, derived_key, hour_of
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.ledger import loaded_keys
+from telemetry.warehouse.load_objects import ObjectCounts, claim_object, record_object
 from telemetry.warehouse.migrate import up_to_contract
-from telemetry.warehouse.objects import ObjectCounts, claim_object, record_object
 
 
 class Loader:
@@ -106,7 +107,7 @@ class Loader:
         merge = Merge(cursor, self._stream, item, redelivery)
         rows, loaded = merge.readings(readings, self._load_id)
         quarantined, first_error = merge.rejects(rejects) if rejects else (0, None)
-        days, repeated = read_receipts(readings.metadata.metadata)
+        days, repeated = read_counts(readings.metadata.metadata)
         record_object(
             cursor,
             ObjectCounts(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NotRequired, TypedDict
 
-from telemetry.lake.partitions import MANIFESTS
+from telemetry.lake.layout import MANIFESTS
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import KEYS_AT_ONCE, loaded_keys
 

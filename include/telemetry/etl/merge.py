@@ -19,7 +19,7 @@ from psycopg2.extras import execute_values
 from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import DAY, KEY, LINE, MESSAGE_ID, REJECT, reading_columns
 from telemetry.etl.manifest import RawObject
-from telemetry.lake.partitions import Lane
+from telemetry.interval import Lane
 from telemetry.warehouse.connection import Cursor
 
 UNQUOTED_NULL = pacsv.WriteOptions(include_header=False, quoting_style="needed")

@@ -9,9 +9,9 @@ from typing import Any, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import Interval
+from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection
-from telemetry.warehouse.ledger import Kind, Load, ensure_load
+from telemetry.warehouse.ledger import Load, LoadKind, ensure_load
 
 
 class Request(BaseModel):
@@ -20,7 +20,7 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     stream: str
-    kind: Kind
+    kind: LoadKind
     start: AwareDatetime
     end: AwareDatetime
     execution_name: str

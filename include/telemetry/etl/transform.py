@@ -9,16 +9,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from telemetry.config.settings import Transform
 from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import KEY, LINE, readings_schema, rejects_schema
 from telemetry.contracts.validate import Reading, compile_contract
 from telemetry.etl.manifest import RawObject
-from telemetry.etl.receipts import Receipts
-from telemetry.etl.sheets import Sheet
+from telemetry.etl.message_counts import MessageCounts
+from telemetry.etl.parquet import ParquetFileWriter
+from telemetry.interval import Lane
+from telemetry.lake.layout import PROCESSED, QUARANTINE, derived_key, hour_of
 from telemetry.lake.lines import Body
-from telemetry.lake.partitions import PROCESSED, QUARANTINE, Lane, derived_key, hour_of
-from telemetry.lake.records import Check, read_messages
-from telemetry.settings import Transform
+from telemetry.lake.records import CheckPayload, read_messages
 
 PERMANENT = {"NoSuchKey", "404", "PreconditionFailed", "412", "AccessDenied", "InvalidObjectState"}
 """Why S3 will not give an object next time either: it is gone, is not the one that was listed, or is kept from us."""
@@ -49,17 +50,19 @@ class Transformer:
             self._upload(readings, PROCESSED, item)
         return {**item, "rows": readings.written + rejects.written}
 
-    def _write(self, body: Body, lane: Lane, check: Check, item: RawObject, folder: Path) -> tuple[Sheet, Sheet]:
-        readings = Sheet(
+    def _write(
+        self, body: Body, lane: Lane, check: CheckPayload, item: RawObject, folder: Path
+    ) -> tuple[ParquetFileWriter, ParquetFileWriter]:
+        readings = ParquetFileWriter(
             folder / "readings.parquet", readings_schema(self._stream, lane), [column.name for column in KEY]
         )
-        rejects = Sheet(folder / "rejects.parquet", rejects_schema(lane), [column.name for column in LINE])
-        receipts = Receipts(hour_of(item["key"]))
+        rejects = ParquetFileWriter(folder / "rejects.parquet", rejects_schema(lane), [column.name for column in LINE])
+        counts = MessageCounts(hour_of(item["key"]))
         size = line = place = 0
         for message in read_messages(body, check, self._limits.record_bytes_max):
             size += message.size
             place, line = place if message.line == line else 0, message.line
-            day = receipts.add(message)
+            day = counts.add(message)
             for number, (outcome, raw) in enumerate(message.rows if day is not None else (), place):
                 origin = (line, number) if lane is Lane.lake else (line, number, message.message_id, day)
                 if type(outcome) is Reading:
@@ -73,10 +76,10 @@ class Transformer:
                 rejects.flush()
                 size = 0
         rejects.close({"etag": item["etag"]})
-        readings.close({"etag": item["etag"], "rejects": str(rejects.written), **receipts.metadata()})
+        readings.close({"etag": item["etag"], "rejects": str(rejects.written), **counts.metadata()})
         return readings, rejects
 
-    def _upload(self, sheet: Sheet, folder: str, item: RawObject) -> None:
+    def _upload(self, sheet: ParquetFileWriter, folder: str, item: RawObject) -> None:
         key = derived_key(folder, self._stream.stream, item["lane"], item["key"])
         with sheet.path.open("rb") as file:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=file)

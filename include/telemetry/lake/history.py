@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import raw_prefix
+from telemetry.lake.layout import raw_prefix
 
 OBJECT_RECORDS = 10_000
 OBJECT_BYTES = 8 * 2**20

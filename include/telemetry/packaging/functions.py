@@ -6,7 +6,7 @@ from telemetry.errors import TelemetryError
 from telemetry.packaging.archive import archive, folder
 from telemetry.paths import FUNCTIONS, INCLUDE, MIGRATIONS, SETTINGS, STREAMS
 
-LEFT_OUT = ("telemetry/local/", "telemetry/cli/", "telemetry/packaging/", "telemetry/cost/")
+LEFT_OUT = tuple(f"telemetry/{name}/" for name in ("airflow_rest", "cli", "cost", "local", "packaging"))
 """What only a machine with a checkout needs."""
 
 

@@ -57,7 +57,7 @@ def requirements(airflow: str) -> bytes:
 
 def startup_script() -> bytes:
     """The text of the startup script, which reads this project's SSM parameter; the same for every deployment."""
-    from telemetry.settings import load_settings  # takes a while, and the command line wants the version above
+    from telemetry.config.settings import load_settings  # takes a while, and the command line wants the version above
 
     parameter = f"/{load_settings().names.prefix}/telemetry/environment"
     return STARTUP.read_text().replace("@PARAMETER@", parameter).encode()

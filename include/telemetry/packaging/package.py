@@ -12,12 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from telemetry.config.settings import Function, load_settings
 from telemetry.errors import TelemetryError
 from telemetry.packaging.archive import digest
 from telemetry.packaging.functions import function_zip
 from telemetry.packaging.layer import Target, layer_zip
 from telemetry.packaging.mwaa import dag_files, plugins_zip, requirements, startup_script
-from telemetry.settings import Function, load_settings
 
 INDEX = "artefacts.json"
 PYTHONS = ("3.11", "3.12", "3.13")

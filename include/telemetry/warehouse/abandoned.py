@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from telemetry.executions import Ending, why_not_closed
+from telemetry.aws.executions import ExecutionStatus, open_reason
 from telemetry.warehouse.connection import Connection, transaction
 from telemetry.warehouse.ledger import Load, close_load, find_load
 
 
 def close_abandoned(
-    connection: Connection, look: Callable[[Load], Ending | None], began_before: datetime
+    connection: Connection, look: Callable[[Load], ExecutionStatus | None], began_before: datetime
 ) -> list[Load]:
     """Close as failed every load that began before then and is open although its execution is not under way.
 
@@ -22,7 +22,7 @@ def close_abandoned(
     closed = []
     for load_id in _running(connection, began_before):
         load = find_load(connection, load_id)
-        why = why_not_closed(load.execution_name, look(load)) if load.status == "running" else None
+        why = open_reason(load.execution_name, look(load)) if load.status == "running" else None
         if why is not None:
             load = close_load(connection, load_id, status="failed", error=why, only_running=True)
             if load.error == why:

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 
-from telemetry.aws import client
+from telemetry.aws.clients import client
 from telemetry.errors import TelemetryError
 
 Connection = psycopg2.extensions.connection

@@ -11,11 +11,11 @@ from typing import Any, Literal, NamedTuple
 from psycopg2 import sql
 
 from telemetry.errors import TelemetryError
-from telemetry.lake.partitions import Interval
+from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 
-Kind = Literal["hourly", "daily", "queue"]
-Ending = Literal["succeeded", "empty", "failed"]
+LoadKind = Literal["hourly", "daily", "queue"]
+FinalStatus = Literal["succeeded", "empty", "failed"]
 KEYS_AT_ONCE = 1000
 ERROR_MAX = 4000
 """Characters of an error that are kept."""
@@ -27,7 +27,7 @@ class Load:
 
     load_id: int
     stream: str
-    kind: Kind
+    kind: LoadKind
     interval_start: datetime
     interval_end: datetime
     generation: int
@@ -70,7 +70,7 @@ class Counts(NamedTuple):
     quarantined: int
 
 
-def execution_name(stream: str, kind: Kind, start: datetime, generation: int) -> str:
+def execution_name(stream: str, kind: LoadKind, start: datetime, generation: int) -> str:
     """The name of the execution that loads an interval for the ``generation``-th time; the first is 0."""
     return f"{stream}-{kind}-{start.astimezone(UTC):%Y%m%dT%H%M}-g{generation}"
 
@@ -79,7 +79,7 @@ def open_load(
     connection: Connection,
     *,
     stream: str,
-    kind: Kind,
+    kind: LoadKind,
     interval: Interval,
     dag_id: str,
     run_id: str,
@@ -105,7 +105,7 @@ def open_load(
 
 
 def ensure_load(
-    connection: Connection, *, stream: str, kind: Kind, interval: Interval, execution_name: str, execution_arn: str
+    connection: Connection, *, stream: str, kind: LoadKind, interval: Interval, execution_name: str, execution_arn: str
 ) -> Load:
     """The load of an execution that is under way; an execution that was started by hand gets one of its own."""
     with transaction(connection) as cursor:
@@ -121,7 +121,7 @@ def close_load(
     connection: Connection,
     load_id: int,
     *,
-    status: Ending | None = None,
+    status: FinalStatus | None = None,
     error: str | None = None,
     only_running: bool = False,
 ) -> Load:
@@ -167,7 +167,7 @@ def list_loads(
     connection: Connection,
     *,
     stream: str | None = None,
-    kind: Kind | None = None,
+    kind: LoadKind | None = None,
     status: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
@@ -227,7 +227,7 @@ def counts(
         return [Counts(*row) for row in cursor]
 
 
-def _lock(cursor: Cursor, stream: str, kind: Kind, start: datetime) -> None:
+def _lock(cursor: Cursor, stream: str, kind: LoadKind, start: datetime) -> None:
     """One transaction at a time numbers the generations of an interval."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (execution_name(stream, kind, start, 0),))
 

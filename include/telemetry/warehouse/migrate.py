@@ -11,15 +11,15 @@ from pathlib import Path
 import psycopg2.errors
 from psycopg2 import sql
 
-from telemetry.closing.rollup import rollup_table
+from telemetry.config.settings import load_settings
 from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import Column, reading_columns
 from telemetry.errors import TelemetryError
 from telemetry.paths import MIGRATIONS
-from telemetry.settings import load_settings
 from telemetry.warehouse.columns import add_columns, columns_of
 from telemetry.warehouse.connection import Connection, Cursor, transaction
-from telemetry.warehouse.partitions import create_partitions
+from telemetry.warehouse.rollup import rollup_table
+from telemetry.warehouse.table_partitions import create_partitions
 
 LOCK = 0x7E1E
 """The advisory lock that lets one migration run at a time."""

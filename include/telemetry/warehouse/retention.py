@@ -17,15 +17,15 @@ from typing import Literal
 
 from psycopg2 import sql
 
+from telemetry.config.settings import Retention
 from telemetry.contracts.model import Stream
-from telemetry.settings import Retention
 from telemetry.warehouse.connection import Connection, Cursor, transaction
-from telemetry.warehouse.partitions import Month, default_name, locked, partition_name, partitions_before
+from telemetry.warehouse.table_partitions import Month, default_name, locked, partition_name, partitions_before
 
 AT_ONCE = 10_000
 """Rows that one transaction deletes; a whole month goes in one, as its table."""
 
-Kind = Literal["readings", "quarantine"]
+DroppedKind = Literal["readings", "quarantine"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def drop_quarantine(connection: Connection, before: datetime, at_once: int = AT_
             return dropped
 
 
-def dropped_rows(connection: Connection, stream: str, kind: Kind) -> int:
+def dropped_rows(connection: Connection, stream: str, kind: DroppedKind) -> int:
     """How many rows of a stream retention has dropped so far."""
     with transaction(connection) as cursor:
         cursor.execute(
@@ -136,7 +136,7 @@ def _drop_month(cursor: Cursor, *, stream: str, table: str, first_kept: Month, m
     return number
 
 
-def _record(cursor: Cursor, stream: str, kind: Kind, before: datetime | str, number: int) -> None:
+def _record(cursor: Cursor, stream: str, kind: DroppedKind, before: datetime | str, number: int) -> None:
     if number:
         cursor.execute(
             """INSERT INTO dropped_rows AS so_far (stream, kind, before, number) VALUES (%s, %s, %s, %s)

@@ -10,7 +10,7 @@ import etl
 from faults.cases import Case
 from faults.harness.messages import Message, Values
 from faults.harness.world import World
-from telemetry.lake.partitions import Lane
+from telemetry.interval import Lane
 
 
 class Figures(NamedTuple):

@@ -39,7 +39,7 @@ class StateError(Exception):
 
 
 @dataclass(frozen=True)
-class Ending:
+class ExecutionStatus:
     """How an execution ended, in Step Functions' words."""
 
     status: str
@@ -63,13 +63,13 @@ class Machine:
     notified: list[Any] = field(default_factory=list)
     _asked: Counter[str] = field(default_factory=Counter)
 
-    def run(self, given: dict[str, Any]) -> Ending:
+    def run(self, given: dict[str, Any]) -> ExecutionStatus:
         """From start to end."""
         definition = json.loads(STATE_MACHINE.read_text())
         try:
-            return Ending("SUCCEEDED", self._states(definition, given))
+            return ExecutionStatus("SUCCEEDED", self._states(definition, given))
         except StateError as failed:
-            return Ending("FAILED", error=failed.error, cause=failed.cause)
+            return ExecutionStatus("FAILED", error=failed.error, cause=failed.cause)
 
     def killed(self) -> list[str]:
         """The states of which an attempt was killed."""

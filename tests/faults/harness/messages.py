@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from telemetry.lake.partitions import Interval
+from telemetry.interval import Interval
 
 Values = tuple[str, datetime, float, float, str | None]
 """A row of the table: device, event time, temperature, humidity, and the rest as JSON."""

@@ -53,7 +53,7 @@ def call(service: str, operation: str, when: When, nth: int = 1, *, of: str = ""
     """Before the ``nth`` call of that operation, or after its answer; of those only whose address holds ``of``."""
 
     def arrange(act: Act) -> None:
-        from telemetry.aws import _session
+        from telemetry.aws.clients import _session
 
         count = _Count(nth, act)
 

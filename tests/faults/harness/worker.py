@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import etl
-from telemetry import aws
+from telemetry.aws import clients as aws
 from telemetry.paths import FUNCTIONS
 
 Fault = Callable[[], None]

@@ -15,27 +15,27 @@ import yaml
 
 import etl
 from emulated import REGION, Emulator, unique, until
-from faults.harness.machine import Ending, Faults, Machine, Meanwhile, Plan
+from faults.harness.machine import ExecutionStatus, Faults, Machine, Meanwhile, Plan
 from faults.harness.messages import Message
 from faults.harness.worker import end_all, warm_up
-from telemetry.accounting import StreamAccount, account
-from telemetry.aws import client
-from telemetry.contracts.load import load_streams
+from telemetry.accounting.status import StreamAccount, account
+from telemetry.aws.clients import client
+from telemetry.aws.metrics import Flow, flows
+from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import load_streams
 from telemetry.contracts.model import Stream
+from telemetry.interval import Interval
 from telemetry.lake.history import write_history
-from telemetry.lake.partitions import Interval
-from telemetry.local.postgres import Login
 from telemetry.local.provision.ingest import provision_delivery_streams, provision_rules
 from telemetry.local.provision.lake import provision_buckets, provision_secret
 from telemetry.local.provision.queues import provision_queues
 from telemetry.local.provision.site import Site
-from telemetry.metrics import Flow, flows
+from telemetry.local.services.postgres import Login
 from telemetry.paths import SETTINGS
-from telemetry.settings import load_settings
 from telemetry.warehouse import ledger
 from telemetry.warehouse.ledger import Load
 
-Kind = Literal["hourly", "daily", "queue"]
+LoadKind = Literal["hourly", "daily", "queue"]
 Prepared = tuple[Machine, dict[str, Any]]
 """An execution that is yet to run, and its input."""
 
@@ -50,7 +50,7 @@ class World:
     stream: Stream
     published: list[Message] = field(default_factory=list)
     recorded: list[Message] = field(default_factory=list)
-    endings: dict[str, Ending] = field(default_factory=dict)
+    endings: dict[str, ExecutionStatus] = field(default_factory=dict)
     machines: list[Machine] = field(default_factory=list)
     etags: dict[str, str] = field(default_factory=dict)
 
@@ -99,14 +99,14 @@ class World:
 
     def run(
         self,
-        kind: Kind,
+        kind: LoadKind,
         interval: Interval | None = None,
         *,
         run_id: str = "",
         plan: Plan | None = None,
         always: dict[str, Faults] | None = None,
         meanwhile: dict[str, Meanwhile] | None = None,
-    ) -> Ending:
+    ) -> ExecutionStatus:
         """A DAG run's two tasks: the load is opened or joined, its execution played, and what is left open closed."""
         load = self.open(kind, interval, run_id)
         if load.execution_name not in self.endings:  # Step Functions starts a name once
@@ -120,7 +120,7 @@ class World:
         """The states that are functions."""
         return ["ExtractData", "TransformData", "LoadData", "Summarise", "RecordFailure"]
 
-    def open(self, kind: Kind, interval: Interval | None = None, run_id: str = "") -> Load:
+    def open(self, kind: LoadKind, interval: Interval | None = None, run_id: str = "") -> Load:
         with closing(self.login.connect()) as connection:
             return ledger.open_load(
                 connection,
@@ -145,7 +145,7 @@ class World:
         self.machines.append(made)
         return made
 
-    def by_hand(self, kind: Kind, interval: Interval, name: str) -> Prepared:
+    def by_hand(self, kind: LoadKind, interval: Interval, name: str) -> Prepared:
         """An execution that somebody starts by hand under a name of its own, so that no load is joined."""
         with closing(self.login.connect()) as connection:
             load = ledger.ensure_load(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from telemetry.lake.partitions import Lane
+from telemetry.config.settings import Alarm
+from telemetry.interval import Lane
 from telemetry.local.provision.site import Site, differs
-from telemetry.settings import Alarm
 
 
 def provision_alarms(site: Site) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from telemetry.local.host.state import State, write_private
 from telemetry.local.provision.site import Site
-from telemetry.local.state import State, write_private
 
 THING = "telemetry-gateway"
 CLIENT_IDS = "telemetry-*"

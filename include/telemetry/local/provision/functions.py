@@ -8,13 +8,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from telemetry.config.settings import Function
 from telemetry.errors import TelemetryError
-from telemetry.local.emulator_service import INTERPRETER
 from telemetry.local.provision.ingest import provision_log_group
 from telemetry.local.provision.site import Site, differs
+from telemetry.local.services.emulator import INTERPRETER
 from telemetry.packaging.archive import digest
 from telemetry.packaging.functions import function_zip
-from telemetry.settings import Function
 from telemetry.waiting import wait_until
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from telemetry.local.postgres import Login
 from telemetry.local.provision.site import REGION, Site, differs
+from telemetry.local.services.postgres import Login
 
 CLOSED = {
     "BlockPublicAcls": True,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import Settings
 from telemetry.contracts.model import Stream
-from telemetry.deployment import Deployment
-from telemetry.settings import Settings
 
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"

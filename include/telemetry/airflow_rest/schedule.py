@@ -1,0 +1,46 @@
+"""When the daily run of a day is due. Before that Airflow makes no run of the day, by itself or in a backfill."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from telemetry.config.settings import load_settings
+from telemetry.errors import TelemetryError
+from telemetry.interval import Interval
+
+DAY = timedelta(days=1)
+
+
+def due_at(day: date) -> datetime:
+    """When the daily run that loads ``day`` is due: as the schedule first comes round after the day is over."""
+    from croniter import croniter  # type: ignore[import-untyped]  # it is what Airflow reads schedules with
+
+    just_before = Interval.day(day).end - timedelta(seconds=1)
+    moment: datetime = croniter(load_settings().schedules.daily, just_before).get_next(datetime)
+    return moment
+
+
+def last_due_day(now: datetime) -> date:
+    """The last day whose run is due."""
+    day = now.astimezone(UTC).date() - DAY
+    while due_at(day) > now:
+        day -= DAY
+    return day
+
+
+def refuse_early(day: date, now: datetime) -> None:
+    """Let pass a day whose run is due.
+
+    Raises:
+        TelemetryError: it is not, and when it will be.
+    """
+    if day >= now.astimezone(UTC).date():
+        raise TelemetryError(
+            f"{day} is not over: a backfill takes whole days.",
+            "Load a day that is not over with `telemetry run STREAM --day DAY`.",
+        )
+    if (moment := due_at(day)) > now:
+        raise TelemetryError(
+            f"The daily run of {day} is due at {moment:%Y-%m-%d %H:%M} UTC: Airflow backfills no day before.",
+            f"Wait until then, or load the day now with `telemetry run STREAM --day {day}`.",
+        )

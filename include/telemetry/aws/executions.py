@@ -1,0 +1,98 @@
+"""Executions of the state machine, by their deterministic names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from telemetry.interval import Interval
+
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+UNDER_WAY = ("RUNNING", "PENDING_REDRIVE")
+"""Step Functions' words for an execution that is not over."""
+
+
+@dataclass(frozen=True)
+class ExecutionStatus:
+    """How an execution stands: ``status`` in Step Functions' words, ``error`` and ``cause`` of one that failed."""
+
+    name: str
+    status: str
+    error: str = ""
+    cause: str = ""
+
+    def __str__(self) -> str:
+        """In plain words, for a log and for the ledger."""
+        how = {"TIMED_OUT": "ran out of time", "ABORTED": "was stopped by hand"}.get(self.status, "failed")
+        why = reason(self.error, self.cause)
+        return f"The execution {self.name} {how}" + (f": {why}" if why else ".")
+
+
+def start_or_attach(state_machine_arn: str, name: str, document: dict[str, str]) -> str:
+    """Start the execution ``name``, or attach to the one of that name that runs or has run already. Returns its ARN."""
+    from telemetry.aws.clients import client
+
+    step_functions = client("stepfunctions")
+    try:
+        started = step_functions.start_execution(
+            stateMachineArn=state_machine_arn, name=name, input=json.dumps(document, sort_keys=True)
+        )
+    except step_functions.exceptions.ExecutionAlreadyExists:
+        return execution_arn(state_machine_arn, name)
+    return str(started["executionArn"])
+
+
+def execution_arn(state_machine_arn: str, name: str) -> str:
+    """The ARN of the execution ``name`` (AWS Step Functions, service authorization reference, "Resource types")."""
+    return f"{state_machine_arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
+
+
+def describe_execution(arn: str) -> ExecutionStatus | None:
+    """How the execution stands; None where none of that ARN was ever started."""
+    from telemetry.aws.clients import client
+
+    step_functions = client("stepfunctions")
+    try:
+        found: dict[str, Any] = step_functions.describe_execution(executionArn=arn)
+    except step_functions.exceptions.ExecutionDoesNotExist:
+        return None
+    return ExecutionStatus(found["name"], found["status"], found.get("error", ""), found.get("cause", ""))
+
+
+def open_reason(name: str, ending: ExecutionStatus | None) -> str | None:
+    """Why the load of the execution ``name`` is open still; None while the execution is under way."""
+    if ending is None:
+        return f"The execution {name} was never started: the logs of the tasks before say why."
+    if ending.status in UNDER_WAY:
+        return None
+    if ending.status == "SUCCEEDED":
+        return f"The execution {name} succeeded, but did not close its load."
+    return str(ending)
+
+
+def input_of(stream: str, kind: str, interval: Interval) -> dict[str, str]:
+    """What the state machine is given. The same for the same load: AWS takes a name twice only with the same input."""
+    return {
+        "stream": stream,
+        "kind": kind,
+        "start": interval.start.strftime(ISO),
+        "end": interval.end.strftime(ISO),
+    }
+
+
+def reason(error: str, cause: str) -> str:
+    """Step Functions' error and cause as ``Error: message``.
+
+    A Lambda function's cause is JSON with message and stack trace (AWS Lambda developer guide, "Python function
+    errors"); the message is what a person can read.
+    """
+    return ": ".join(part for part in (error, _message(cause)) if part)
+
+
+def _message(cause: str) -> str:
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(document.get("errorMessage", cause)) if isinstance(document, dict) else cause

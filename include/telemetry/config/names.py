@@ -1,0 +1,52 @@
+"""The names of AWS resources, as ``names`` in ``include/settings.yaml`` has them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from telemetry.yaml_documents import StrictModel
+
+Template = Annotated[str, Field(pattern=r"^([^{}]|\{prefix\})+$")]
+StreamTemplate = Annotated[str, Field(pattern=r"^([^{}]|\{prefix\})*\{stream\}([^{}]|\{prefix\})*$")]
+
+
+class Names(StrictModel):
+    """The names of AWS resources. Those with ``{stream}`` in them are made by the methods of the same name."""
+
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=14)]
+    """With a stream's 40 letters a delivery stream's name has the 64 that Firehose takes; RDS takes no double dash."""
+    queue_template: StreamTemplate = Field(alias="queue")
+    dead_letter_queue_template: StreamTemplate = Field(alias="dead_letter_queue")
+    delivery_stream_template: StreamTemplate = Field(alias="delivery_stream")
+    topic_rule_template: StreamTemplate = Field(alias="topic_rule")
+    alarm_topic_template: Template = Field(alias="alarm_topic")
+    schedule_template: Template = Field(alias="schedule")
+    state_machine: str
+    layer: str
+    database_secret: str
+
+    def queue(self, stream: str) -> str:
+        return self._filled(self.queue_template, stream)
+
+    def dead_letter_queue(self, stream: str) -> str:
+        return self._filled(self.dead_letter_queue_template, stream)
+
+    def delivery_stream(self, stream: str) -> str:
+        return self._filled(self.delivery_stream_template, stream)
+
+    def topic_rule(self, stream: str) -> str:
+        """Topic rules take no dashes (AWS IoT API reference, CreateTopicRule)."""
+        return self.topic_rule_template.format(prefix=self.prefix.replace("-", "_"), stream=stream)
+
+    @property
+    def alarm_topic(self) -> str:
+        return self._filled(self.alarm_topic_template)
+
+    @property
+    def schedule(self) -> str:
+        return self._filled(self.schedule_template)
+
+    def _filled(self, template: str, stream: str = "") -> str:
+        return template.format(prefix=self.prefix, stream=stream.replace("_", "-"))
