@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from telemetry.errors import TelemetryError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with the booleans of its version 1.2, ``true`` and ``false``: ``on``, ``no`` and the like are texts."""
+
+
+BOOLEAN = "tag:yaml.org,2002:bool"
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != BOOLEAN]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver(BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), [*"tTfF"])
+
+
+class FieldError(ValueError):
+    """A fault that a model's validator finds in a field below: ``location`` are the names on the way there."""
+
+    def __init__(self, message: str, *location: int | str) -> None:
+        super().__init__(message)
+        self.location = location
 
 
 class StrictModel(BaseModel):
@@ -27,8 +49,8 @@ def load_document(path: Path, model: type[Model]) -> Model:
             has a line for each fault: ``FILE:LINE: FIELD: what is wrong``.
     """
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=Loader)
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise TelemetryError(f"{path}: cannot be read: {error}.") from error
     except yaml.YAMLError as error:
@@ -39,11 +61,16 @@ def load_document(path: Path, model: type[Model]) -> Model:
     try:
         checked = model.model_validate(document)
     except ValidationError as error:
-        faults += [(_line_of(node, fault["loc"]), _field(fault["loc"]), fault["msg"]) for fault in error.errors()]
+        found = [(_location(fault), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()]
+        faults += [(_line_of(node, location), _field(location), message) for location, message in found]
         faults.sort()
     if faults:
         raise TelemetryError("\n".join(f"{path}:{line}: {field}: {message}" for line, field, message in faults))
     return checked
+
+
+def _location(fault: ErrorDetails) -> tuple[int | str, ...]:
+    return (*fault["loc"], *getattr(fault.get("ctx", {}).get("error"), "location", ()))
 
 
 def _field(location: tuple[int | str, ...]) -> str:

@@ -15,12 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry.contracts.reader import Arrival
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Outcome, Reading
 from telemetry.lake.envelopes import as_line
 from telemetry.lake.json_split import split_array, split_glued
 from telemetry.lake.lines import CHUNK, read_lines
-from telemetry.lake.records import ParsedMessage, Row, read_headers, read_messages, read_payload
+from telemetry.lake.payloads import Row, check_items, framed
+from telemetry.lake.records import ParsedMessage, read_headers, read_messages
 
 LONGEST = 1000
 GOOD = Reading("d", datetime(2026, 1, 1, tzinfo=UTC), "", (), None)
@@ -33,8 +35,16 @@ def check(payload: Any) -> Outcome:
     return GOOD if "ok" in payload else Reject(Reason.missing_field, "")
 
 
+read_framed = framed(lambda text, _: check_items(text, check))
+LATEST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def read_payload(text: bytes) -> list[Row]:
+    return read_framed(text, Arrival(None, None, LATEST))
+
+
 def read(content: bytes, longest: int = LONGEST) -> list[ParsedMessage]:
-    return list(read_messages(io.BytesIO(content), check, longest))
+    return list(read_messages(io.BytesIO(content), read_framed, LATEST, longest))
 
 
 def envelope(payload: bytes, /, message_id: str = "m-1", received_at: int = 86_400_000, **changes: Any) -> bytes:
@@ -45,7 +55,7 @@ def envelope(payload: bytes, /, message_id: str = "m-1", received_at: int = 86_4
 
 def said(rows: list[Row]) -> list[str]:
     """Each row in a word."""
-    return ["ok" if isinstance(row.outcome, Reading) else str(row.outcome.reason) for row in rows]
+    return [str(row.outcome.reason) if isinstance(row.outcome, Reject) else "ok" for row in rows]
 
 
 def all_said(messages: list[ParsedMessage]) -> list[str]:
@@ -184,7 +194,7 @@ jsonish = st.lists(
 
 @given(jsonish)
 def test_every_byte_of_a_payload_is_in_a_row(text: bytes) -> None:
-    rows = read_payload(text, check)
+    rows = read_payload(text)
     assert rows
     assert b"".join(split_glued(text)).replace(b" ", b"") == text.replace(b" ", b"")
     for row in rows:
@@ -211,7 +221,7 @@ def test_an_array_is_split_where_json_splits_it(items: list[Any]) -> None:
 )
 def test_no_payload_takes_long(text: bytes) -> None:
     began = time.process_time()
-    read_payload(text, check)
+    read_payload(text)
     assert time.process_time() - began < 5
 
 
@@ -219,7 +229,7 @@ def test_memory_does_not_grow_with_the_object_nor_with_the_line() -> None:
     """100 MB of zeros are 100 kB of gzip."""
     bomb = gzip.compress(b'{"ok":1}\n' * 10_000 + b"0" * 100_000_000)
     tracemalloc.start()
-    messages = sum(1 for _ in read_messages(io.BytesIO(bomb), check, 262_144))
+    messages = sum(1 for _ in read_messages(io.BytesIO(bomb), read_framed, LATEST, 262_144))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert messages == 10_001
@@ -235,7 +245,7 @@ def test_any_payload_is_one_message_and_comes_out_as_it_went_in(payloads: list[b
     messages = read(b"".join(line + b"\n" for line in lines))
     assert [message.message_id for message in messages] == [f"m-{number}" for number in range(len(payloads))]
     for message, payload in zip(messages, payloads, strict=True):
-        assert [row.outcome for row in message.rows] == [row.outcome for row in read_payload(payload, check)]
+        assert [row.outcome for row in message.rows] == [row.outcome for row in read_payload(payload)]
         assert all(isinstance(row.outcome, Reading) or row.raw in payload for row in message.rows)
 
 
@@ -306,4 +316,4 @@ def test_any_other_queue_message_gets_an_envelope_of_its_own(body: str) -> None:
     (message,) = read(line)
     assert (message.message_id, message.day) == ("of-sqs", 1)
     raw = body.encode("utf-8", "surrogatepass")
-    assert [row.outcome for row in message.rows] == [row.outcome for row in read_payload(raw, check)]
+    assert [row.outcome for row in message.rows] == [row.outcome for row in read_payload(raw)]

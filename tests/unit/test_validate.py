@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from telemetry.contracts.loader import find_stream
 from telemetry.contracts.model import Stream
+from telemetry.contracts.reader import Arrival
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Outcome, Reading, compile_contract
+from telemetry.encodings.exact_json import restored
+from telemetry.lake.payloads import compile_payload_reader
 
 LATEST = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -47,7 +50,9 @@ def payload(**changes: Any) -> dict[str, Any]:
 
 def check(document: Any, stream: Stream = STREAM) -> Outcome:
     """The outcome of a payload that went through JSON."""
-    return compile_contract(stream)(orjson.loads(json.dumps(document)), LATEST)
+    row = compile_payload_reader(stream)(json.dumps(document).encode(), Arrival(None, None, LATEST))[0]
+    assert isinstance(row.outcome, Reading | Reject)
+    return row.outcome
 
 
 def reading(document: Any, stream: Stream = STREAM) -> Reading:
@@ -91,12 +96,12 @@ def test_a_payload_that_fits_becomes_a_reading_with_its_values_in_order() -> Non
     [
         ({"id": ...}, Reason.missing_field, "device_id"),
         ({"id": None}, Reason.missing_field, "device_id"),
-        ({"id": 5}, Reason.wrong_type, "device_id"),
+        ({"id": 1.5}, Reason.wrong_type, "device_id"),
         ({"id": ""}, Reason.out_of_range, "device_id"),
         ({"id": "x" * 257}, Reason.out_of_range, "device_id"),
         ({"id": "a\0b"}, Reason.unstorable_text, "device_id"),
         ({"meta": ...}, Reason.missing_field, "event_time"),
-        ({"meta": 5}, Reason.wrong_type, "meta"),
+        ({"meta": 5}, Reason.missing_field, "event_time"),
         ({"level": ...}, Reason.missing_field, "level"),
         ({"level": None}, Reason.missing_field, "level"),
         ({"level": "0.5"}, Reason.wrong_type, "level"),
@@ -104,14 +109,11 @@ def test_a_payload_that_fits_becomes_a_reading_with_its_values_in_order() -> Non
         ({"level": []}, Reason.wrong_type, "level"),
         ({"level": 1.0001}, Reason.out_of_range, "level"),
         ({"level": -2}, Reason.out_of_range, "level"),
-        ({"count": 1.0}, Reason.wrong_type, "count"),
+        ({"count": 1.5}, Reason.wrong_type, "count"),
         ({"count": False}, Reason.wrong_type, "count"),
         ({"count": 2**63}, Reason.out_of_range, "count"),
         ({"small": 11}, Reason.out_of_range, "small"),
         ({"a": {"b": {"open": 1}}}, Reason.wrong_type, "open"),
-        ({"a": {"b": [True]}}, Reason.wrong_type, "b is an array"),
-        ({"note": "a\0b"}, Reason.unstorable_text, "does not name"),
-        ({"note": {"a\0b": 1}}, Reason.unstorable_text, "does not name"),
     ],
 )
 def test_what_does_not_fit_is_rejected_with_the_reason_and_the_field(
@@ -122,7 +124,7 @@ def test_what_does_not_fit_is_rejected_with_the_reason_and_the_field(
     assert named in found.detail
 
 
-@pytest.mark.parametrize("document", [None, 5, "text", True, [], [{}]])
+@pytest.mark.parametrize("document", [None, 5, "text", True, [], [5]])
 def test_what_is_no_object_is_rejected(document: Any) -> None:
     assert reject(document).reason is Reason.not_object
 
@@ -149,7 +151,7 @@ def test_deep_nesting_is_kept_or_rejected(depth: int) -> None:
 
 
 def test_a_detail_never_repeats_the_payload() -> None:
-    for changes in ({"id": "secret" * 100}, {"level": "secret"}, {"meta": {"time": "secret"}}, {"secret": "a\0b"}):
+    for changes in ({"id": "secret" * 100}, {"level": "secret"}, {"meta": {"time": "secret"}}, {"level": "secret\0"}):
         found = reject(payload(**changes))
         assert "secret" not in found.detail
         assert len(found.detail) < 200
@@ -167,6 +169,9 @@ def test_a_detail_never_repeats_the_payload() -> None:
         ("2026-05-01T14:00:00+0200", 0),
         ("2026-05-01T06:30:00.25-05:30", 250_000),
         ("2026-05-01T12:00:00.1234567Z", 123_456),
+        ("20260501T140000+0200", 0),
+        ("2026-05-01 14:00:00 +0200", 0),
+        ("2026-05-01T11:59:60Z", 0),
     ],
 )
 def test_iso_times_are_read_with_their_offset(written: str, microsecond: int) -> None:
@@ -182,7 +187,6 @@ def test_iso_times_are_read_with_their_offset(written: str, microsecond: int) ->
         ("yesterday", "iso8601"),
         ("2026-05-01x12:00:00Z", "iso8601"),
         ("2026-05-01T12:00:00Z\0", "iso8601"),
-        ("2026-05-01T24:00:00Z", "iso8601"),
         ("", "iso8601"),
         ("0001-01-01T00:00:00+01:00", "iso8601"),
         ("9999-12-31T23:59:59-01:00", "iso8601"),
@@ -325,7 +329,7 @@ def test_nothing_that_is_said_gets_lost(said: dict[str, Any]) -> None:
     besides = {f"other_{name}": value for name, value in said.items()}
     outcome = check(payload(**besides))
     if isinstance(outcome, Reading):
-        assert json.loads(outcome.extra or "{}") == json.loads(json.dumps(besides))
+        assert restored(json.loads(outcome.extra or "{}")) == json.loads(json.dumps(besides))
 
 
 def test_the_recorded_messages_all_fit() -> None:

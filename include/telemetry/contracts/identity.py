@@ -6,10 +6,10 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-import orjson
+from telemetry.encodings.exact_json import dumps
 
 BETWEEN = "\0"
-"""Joins the names of a path: no name that is stored can hold it, a dot it could."""
+"""Joins the names of a path: no name holds it, since ``exact.storable`` has escaped those that did."""
 
 
 def identity_of_message(stream: str, message_id: str | int) -> str:
@@ -47,4 +47,4 @@ def leaves(payload: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _digest(content: tuple[Any, ...]) -> str:
-    return blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    return blake2b(dumps(content), digest_size=16).hexdigest()

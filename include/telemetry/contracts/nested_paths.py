@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from telemetry.contracts.reasons import Reason, Rejected, json_name
-
 Payload = dict[str, Any]
 
 
@@ -30,24 +28,16 @@ class NestedPaths:
         return self._numbers[around], name
 
     def find(self, payload: Payload) -> list[Payload]:
-        """The objects by their numbers; an empty one for each that is absent or null.
-
-        Raises:
-            Rejected: there is something else in the place of one.
-        """
+        """The objects by their numbers; an empty one for each that is absent, or is something else."""
         found = [payload]
         for parent, name in self._steps:
             value = found[parent].get(name)
-            if value is None:
-                value = {}
-            elif type(value) is not dict:
-                raise Rejected(Reason.wrong_type, f"{name} is {json_name(value)}, not an object")
-            found.append(value)
+            found.append(value if type(value) is dict else {})
         return found
 
     def drop_empty(self, found: list[Payload]) -> None:
         """Take those out of the payload that hold nothing any more."""
         for number in range(len(self._steps), 0, -1):
-            if not found[number]:
-                parent, name = self._steps[number - 1]
+            parent, name = self._steps[number - 1]
+            if not found[number] and found[parent].get(name) in ({}, None):
                 found[parent].pop(name, None)

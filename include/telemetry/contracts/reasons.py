@@ -10,10 +10,16 @@ class Reason(StrEnum):
     """The codes of the quarantine."""
 
     not_json = "not_json"
+    not_decodable = "not_decodable"
+    """The bytes are not of the stream's encoding, where that is another than JSON."""
     not_object = "not_object"
     missing_field = "missing_field"
     wrong_type = "wrong_type"
     out_of_range = "out_of_range"
+    not_one_of = "not_one_of"
+    """A value that is none of those that the contract lists."""
+    wrong_device = "wrong_device"
+    """The payload names another device than the topic."""
     bad_timestamp = "bad_timestamp"
     future_timestamp = "future_timestamp"
     too_large = "too_large"
@@ -55,4 +61,4 @@ _JSON_NAMES = {
 
 def json_name(value: object) -> str:
     """What JSON calls a value's type, with its article."""
-    return _JSON_NAMES[type(value)]
+    return _JSON_NAMES.get(type(value), "a number")  # an ExactNumber

@@ -22,11 +22,17 @@ LAST_DAY = (date.max - date(1970, 1, 1)).days
 
 
 class Envelope(NamedTuple):
-    """One message. ``day`` is when it was received, in whole days since 1970 in UTC; ``payload`` still in base64."""
+    """One message. ``received_at`` is in milliseconds since 1970; ``payload`` still in base64."""
 
     message_id: str
-    day: int
+    topic: str | None
+    received_at: int
     payload: str
+
+    @property
+    def day(self) -> int:
+        """When it was received, in whole days since 1970 in UTC."""
+        return self.received_at // DAY_MILLISECONDS
 
 
 def envelope_of(document: Any) -> Envelope | None:
@@ -39,8 +45,9 @@ def envelope_of(document: Any) -> Envelope | None:
         return None
     if not MESSAGE_ID.fullmatch(message_id) or not (topic is None or type(topic) is str):
         return None
-    day = received_at // DAY_MILLISECONDS
-    return Envelope(message_id, day, payload) if 0 <= day <= LAST_DAY else None
+    if not 0 <= received_at // DAY_MILLISECONDS <= LAST_DAY:
+        return None
+    return Envelope(message_id, topic, received_at, payload)
 
 
 def open_envelope(envelope: Envelope) -> bytes | None:

@@ -1,0 +1,202 @@
+"""JSON read and written so that nothing is lost: numbers of any size, and texts that PostgreSQL cannot hold.
+
+A double holds every number of 15 digits exactly and some that are longer; an integer has 64 bits. A number beyond both
+is kept as an ``ExactNumber``, with its own digits. PostgreSQL's ``jsonb`` takes no NUL and no lone surrogate (user
+guide, "JSON Types") and no number beyond ``numeric``: where a value holds one, ``storable`` puts the value's JSON text
+in its place, as ``{"$json": "…"}``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+ESCAPED: Final = "$json"
+"""The name under which a value's JSON text stands, where the value itself cannot be stored."""
+NUMERIC_DIGITS: Final = 1000
+"""Digits before or after the point that are stored as a number; ``numeric`` holds 16,383 after it."""
+_DIGITS: Final = bytes.maketrans(b"123456789.E", b"0000000000e")
+_LONG: Final = b"0" * 17
+_EXPONENT: Final = b"0e"
+_NAN: Final = re.compile(
+    rb'"(?:[^"\\]|\\.)*"|(?P<sign>-?)(?<![\w.])(?P<word>nan|inf(?:inity)?)(?![\w.])', re.IGNORECASE
+)
+
+
+class ExactNumber:
+    """A number that is neither a 64-bit integer nor exactly a double; equal to another of the same value."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, text: str) -> None:
+        self.value = Decimal(text)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ExactNumber) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return f"ExactNumber({str(self)!r})"
+
+    def __str__(self) -> str:
+        """As JSON writes it; the same for all texts of one value."""
+        sign, digits, exponent = self.value.as_tuple()
+        text = "".join(map(str, digits)).lstrip("0")
+        stripped = text.rstrip("0")
+        power = int(exponent) + len(text) - len(stripped)
+        return f"{'-' * sign}{stripped}{f'e{power}' if power else ''}"
+
+
+def decode(text: bytes, *, allow_nan: bool = False) -> Any:
+    """What a JSON text says, each number exactly, in what can be stored; a byte order mark before it is passed.
+
+    A name that an object has twice has its last value (RFC 8259 leaves that open).
+
+    Raises:
+        orjson.JSONDecodeError: it is no JSON.
+    """
+    text = text.removeprefix(BYTE_ORDER_MARK)
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        if not (allow_nan or b"\\u" in text or may_be_inexact(text)):
+            raise
+        found = _decode_slowly(text, allow_nan=allow_nan)
+        if found is None:
+            raise
+        return storable(found[0])
+    if may_be_inexact(text) and (found := _decode_slowly(text, allow_nan=False)):
+        document = found[0]
+    return storable(document) if may_be_unstorable(text) else document
+
+
+def may_be_unstorable(text: bytes) -> bool:
+    """Whether a JSON text may hold what ``storable`` changes; often it does not."""
+    return b"\\u" in text or b"$json" in text or may_be_inexact(text)
+
+
+def may_be_inexact(text: bytes) -> bool:
+    """Whether a number in the text may have more digits than a double, or an exponent; often it has not."""
+    digits = text.translate(_DIGITS)
+    return _LONG in digits or _EXPONENT in digits
+
+
+def dumps(document: Any) -> bytes:
+    """JSON values as text, names in order.
+
+    Raises:
+        orjson.JSONEncodeError: they nest more than 254 levels deep, or a text holds a lone surrogate.
+    """
+    return orjson.dumps(document, default=_fragment, option=orjson.OPT_SORT_KEYS)
+
+
+def storable(value: Any) -> Any:
+    """The value, with each part that ``jsonb`` cannot hold as its JSON text: ``{"$json": "\\"a\\\\u0000\\""}``.
+
+    What is read back is exactly what was sent: an object of that very name is escaped, too.
+
+    Raises:
+        RecursionError: it nests too deep.
+    """
+    if type(value) is str:
+        return _escaped(value) if "\0" in value or not _is_unicode(value) else value
+    if type(value) is dict:
+        if ESCAPED in value or any("\0" in name or not _is_unicode(name) for name in value):
+            return _escaped(value)
+        return {name: storable(item) for name, item in value.items()}
+    if type(value) is list:
+        return [storable(item) for item in value]
+    if type(value) is float and not math.isfinite(value):
+        return _escaped(value)
+    if type(value) is ExactNumber:
+        _, digits, exponent = value.value.as_tuple()
+        return value if len(digits) + abs(int(exponent)) <= NUMERIC_DIGITS else _escaped(value)
+    return value
+
+
+def _escaped(value: Any) -> dict[str, str]:
+    return {ESCAPED: _text(value)}
+
+
+def restored(value: Any) -> Any:
+    """What ``storable`` was given."""
+    if type(value) is dict:
+        if value.keys() == {ESCAPED}:
+            return json.loads(value[ESCAPED])
+        return {name: restored(item) for name, item in value.items()}
+    return [restored(item) for item in value] if type(value) is list else value
+
+
+def _text(value: Any) -> str:
+    if type(value) is dict:
+        return f"{{{','.join(f'{json.dumps(name)}:{_text(item)}' for name, item in sorted(value.items()))}}}"
+    if type(value) is list:
+        return f"[{','.join(map(_text, value))}]"
+    return str(value) if type(value) is ExactNumber else json.dumps(value)
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _fragment(value: Any) -> Any:
+    if type(value) is ExactNumber:
+        return orjson.Fragment(str(value).encode())
+    raise TypeError(f"{type(value)} is no JSON value")
+
+
+def _decode_slowly(text: bytes, *, allow_nan: bool) -> tuple[Any] | None:
+    """What Python's own reader makes of it, which takes lone surrogates; ``None`` where it is no JSON."""
+
+    def refuse(word: str) -> float:
+        if not allow_nan:
+            raise ValueError(word)
+        return float(word)
+
+    try:
+        if allow_nan:
+            text = _NAN.sub(_constant, text)
+        return (json.loads(text.decode(), parse_float=_number, parse_int=_integer, parse_constant=refuse),)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _constant(found: re.Match[bytes]) -> bytes:
+    if found["word"] is None:
+        return found[0]
+    return b"NaN" if found["word"][:1] in b"nN" else found["sign"] + b"Infinity"
+
+
+def nearest(number: Decimal) -> int | float | ExactNumber:
+    """A finite number as the simplest value that is exactly it."""
+    if number == number.to_integral_value() and -(2**63) <= number < 2**64:
+        return int(number)
+    double = float(number)
+    return double if math.isfinite(double) and Decimal(repr(double)) == number else ExactNumber(str(number))
+
+
+def _integer(text: str) -> int | float | ExactNumber:
+    if len(text) < 19:
+        return int(text)
+    exact = Decimal(text)
+    if -(2**63) <= exact < 2**64:
+        return int(text)
+    number = float(text)
+    return number if math.isfinite(number) and Decimal(number) == exact else ExactNumber(text)
+
+
+def _number(text: str) -> float | ExactNumber:
+    number = float(text)
+    exact = math.isfinite(number) and Decimal(repr(number)) == Decimal(text)
+    return number if exact else ExactNumber(text)
