@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 from telemetry.contracts.fields import ContractField, FieldType
@@ -151,10 +152,11 @@ def _boolean(name: str, field: ContractField) -> Convert:
 
 def _number(name: str, field: ContractField, check: Convert) -> Convert:
     """The value in the field's own unit, before ``check`` looks at its bounds."""
-    if not (field.accept or field.decimal != "." or field.scale is not None or field.offset is not None):
+    if not (field.accept or field.decimal != "." or (field.scale, field.offset) != (None, None)):
         return check
-    scale = Decimal(repr(field.scale)) if field.scale is not None else None
-    offset = Decimal(repr(field.offset)) if field.offset is not None else Decimal(0)
+    is_scaled = field.scale is not None or field.offset is not None
+    scale = _fraction(1 if field.scale is None else field.scale)
+    offset = _fraction(0 if field.offset is None else field.offset)
     texts = "text" in field.accept or field.decimal != "."
 
     def convert(value: Any) -> Any:
@@ -162,12 +164,21 @@ def _number(name: str, field: ContractField, check: Convert) -> Convert:
             value = _parsed(name, value, field.decimal)
         if type(value) not in (int, float, ExactNumber):
             raise Rejected(Reason.wrong_type, f"{name} is {json_name(value)}, not a number")
-        if (scale is not None or offset) and (type(value) is not float or math.isfinite(value)):
-            exact = value.value if type(value) is ExactNumber else Decimal(repr(value))
-            value = float(exact * (1 if scale is None else scale) + offset)
-        return check(value)
+        return check(_scaled(value, scale, offset) if is_scaled else value)
 
     return convert
+
+
+def _fraction(number: float | str) -> Fraction:
+    return Fraction(number if isinstance(number, str) else Decimal(repr(number)))
+
+
+def _scaled(value: Any, scale: Fraction, offset: Fraction) -> float:
+    exact = value.value if type(value) is ExactNumber else Decimal(repr(value))
+    try:
+        return float(Fraction(exact) * scale + offset)
+    except (ValueError, OverflowError):  # no finite number, before or after
+        return math.inf
 
 
 def _parsed(name: str, text: str, decimal: str) -> int | float | ExactNumber:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from telemetry.contracts.encoding import Cbor, Csv, Encoding, Json, MessagePack, Protobuf, SenML, Text
 from telemetry.encodings import UndecodableError, exact_json
-from telemetry.paths import STREAMS
 
 Decode = Callable[[bytes, datetime | None], Any]
 """Takes a payload and when it arrived, as far as is known. Raises ``UndecodableError``, or ``RecursionError``."""
@@ -47,8 +47,7 @@ def _decoder(encoding: Encoding) -> Decode:
         case Protobuf():
             from telemetry.encodings.protobuf import decode_protobuf
 
-            descriptor = STREAMS / encoding.descriptor
-            return _alone(partial(decode_protobuf, descriptor=descriptor, message=encoding.message))
+            return _alone(partial(decode_protobuf, descriptor=Path(encoding.descriptor), message=encoding.message))
 
 
 def _alone(decode: Callable[[bytes], Any]) -> Decode:

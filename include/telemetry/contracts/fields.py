@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from telemetry.contracts.json_path import parse_path
 from telemetry.contracts.times import TimeFormats, TimeZone
@@ -13,6 +15,20 @@ from telemetry.contracts.units import known_unit
 from telemetry.yaml_documents import StrictModel
 
 Scalar = bool | int | float | str
+
+
+def _checked_factor(factor: float | str) -> float | str:
+    try:
+        Fraction(factor if isinstance(factor, str) else Decimal(repr(factor)))
+    except (ValueError, ZeroDivisionError, OverflowError, ArithmeticError):
+        raise ValueError(f"{factor!r} is neither a number nor a fraction such as 5/9") from None
+    return factor
+
+
+OnError = Annotated[Literal["reject", "null"], BeforeValidator(lambda given: "null" if given is None else given)]
+"""In YAML, ``null`` is null."""
+Factor = Annotated[float | str, AfterValidator(_checked_factor)]
+"""A number, or a fraction as a text: 5/9."""
 
 
 def checked_path(text: str) -> str:
@@ -59,8 +75,9 @@ class ContractField(StrictModel):
     required: bool = False
     description: str = ""
     null_values: tuple[Scalar, ...] = ()
-    scale: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    offset: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    scale: Factor | None = None
+    """What the payload's number is multiplied by; then ``offset`` is added. Reckoned exactly, and rounded once."""
+    offset: Factor | None = None
     decimal: Literal[".", ","] = "."
     accept: tuple[Literal["text", "number"], ...] = ()
     """``text``: numbers and booleans written as texts; ``number``: numbers for booleans (0 and 1) and for strings."""
@@ -68,7 +85,9 @@ class ContractField(StrictModel):
     false_values: tuple[Scalar, ...] = ()
     format: TimeFormats | None = None
     timezone: TimeZone | None = None
-    on_error: Literal["reject", "null"] = "reject"
+    on_error: Annotated[
+        Literal["reject", "null"], BeforeValidator(lambda given: "null" if given is None else given)
+    ] = "reject"
     """What becomes of a value that does not fit: its reading is quarantined, or the value is null and stays in
     ``extra``."""
 

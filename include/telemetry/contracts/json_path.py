@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 NAME: Final = r"[^.\[\]'\"\x00]+"
 _SEGMENT: Final = re.compile(
     rf"""(?P<wildcard>\[\*\]|\.\*(?=[.\[]|$))|\.(?P<name>{NAME})|\[(?P<index>0|[1-9]\d{{0,5}})\]
-    |\['(?P<single>(?:[^'\\]|\\['\\])+)'\]|\["(?P<double>(?:[^"\\]|\\["\\])+)"\]""",
+    |\['(?P<single>(?:[^'\\]|\\['\\])*)'\]|\["(?P<double>(?:[^"\\]|\\["\\])*)"\]""",
     re.VERBOSE,
 )
 
@@ -75,8 +75,8 @@ def _step(found: re.Match[str]) -> Step | Wildcard:
         return ANY
     if found["index"]:
         return int(found["index"])
-    quoted = found["single"] or found["double"]
-    return re.sub(r"\\(.)", r"\1", quoted) if quoted else found["name"]
+    quoted = found["double"] if found["single"] is None else found["single"]
+    return found["name"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
 
 
 def write_path(steps: tuple[Step, ...]) -> str:

@@ -28,7 +28,12 @@ RESERVED = frozenset(
 )
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
+def _alone(given: Any) -> Any:
+    """What stands alone, as a list."""
+    return [given] if isinstance(given, str | dict) else given
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_alone)]
 """One name or several."""
 
 
@@ -139,12 +144,6 @@ class Condition(StrictModel):
         return self.one_of or (None if self.equals is None else (self.equals,))
 
 
-Conditions = Annotated[
-    tuple[Condition, ...], BeforeValidator(lambda given: [given] if isinstance(given, dict) else given)
-]
-"""One condition or several, all of which hold."""
-
-
 class KeyedList(StrictModel):
     """A list of objects with names, read as an object: each under its name, which is joined by / where it has parts."""
 
@@ -171,9 +170,10 @@ class Stream(StrictModel):
     gateway: bool = False
     """Whether publishers speak for other devices than the topic's."""
     encoding: Encoding = Json()
-    where: Conditions = ()
-    keyed_lists: tuple[KeyedList, ...] = ()
-    decode: tuple[DecodedBytes, ...] = ()
+    where: Annotated[tuple[Condition, ...], BeforeValidator(_alone)] = ()
+    """All of them hold; what they leave out is counted."""
+    keyed_lists: Annotated[tuple[KeyedList, ...], BeforeValidator(_alone)] = ()
+    decode: Annotated[tuple[DecodedBytes, ...], BeforeValidator(_alone)] = ()
     readings: str | None = None
     """A query of the readings in a payload, such as ``$.values[*]``; without it the payload is one, or an array."""
     device: Device

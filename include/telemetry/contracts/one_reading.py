@@ -11,7 +11,7 @@ import orjson
 from telemetry.contracts import topics
 from telemetry.contracts.convert import Convert, device_converter, field_converter, is_null, time_converter
 from telemetry.contracts.identity import BETWEEN, canonical, identity_of_message, identity_of_values, leaves
-from telemetry.contracts.json_path import Path, parse_path
+from telemetry.contracts.json_path import Path, Step, parse_path
 from telemetry.contracts.model import Stream
 from telemetry.contracts.places import Found, copied_along, drop_empty, look_up, take_out
 from telemetry.contracts.prepare import Prepare
@@ -54,25 +54,25 @@ def compile_reading(stream: Stream, prepare: Prepare) -> Callable[[Found, Source
     """Reads one reading; raises ``Rejected`` where it is none. The found value is used up."""
     read_device, read_time, read_id = _device_reader(stream), _time_reader(stream), _message_id_reader(stream)
     read_fields, say = _fields_reader(stream), _speaker(stream)
-    identified = _paths([stream.device.path, stream.event_time.path])
-    paths = [*identified, *_paths(field.path for field in stream.fields.values())]
-    absolute = [path.steps for path in paths if path.absolute and stream.readings is not None]
+    device, time = _paths([stream.device.path]), _paths([stream.event_time.path])
+    paths = [*device, *time, *_paths(field.path for field in stream.fields.values())]
+    absolute = [_beside(path) for path in paths if path.absolute and stream.readings is not None]
 
     def read(found: Found, source: Source) -> Reading:
         for steps in absolute:
             found = found._replace(surroundings=copied_along(found.surroundings, steps))
         reading_id = read_id(found, source)
         device_id, event_time, dated = read_device(found, source), *read_time(found, source)
-        for path in identified:
-            if dated or path is not identified[-1]:
-                _take_out(found, source, path)
+        for path in (*device, *(time if dated else ())):
+            _take_out(found, source, path)
         said = {} if reading_id else say(found, source)
         prepare(found.value)
         values, is_used_up = read_fields(found, source)
         if event_time > source.latest:
             raise Rejected(Reason.future_timestamp, f"event_time is after {source.latest:%Y-%m-%dT%H:%M:%SZ}")
         for path in paths:
-            drop_empty(_holder(found, source, path), path.steps[:-1])
+            holder, steps = _where(found, source, path)
+            drop_empty(holder, steps[:-1])
         try:
             return Reading(
                 device_id,
@@ -91,12 +91,20 @@ def _paths(texts: Any) -> list[Path]:
     return [parse_path(text) for text in texts if text]
 
 
-def _holder(found: Found, source: Source, path: Path) -> Any:
-    return found.surroundings if path.absolute and found.value is not source.payload else found.value
+def _where(found: Found, source: Source, path: Path) -> tuple[Any, tuple[Step, ...]]:
+    """The reading or what stands beside it, and the way in it."""
+    if path.absolute and found.value is not source.payload:
+        return found.surroundings, _beside(path)
+    return found.value, path.steps
+
+
+def _beside(path: Path) -> tuple[Step, ...]:
+    """The way in ``surroundings``, where an item stands under its number as a text."""
+    return tuple(map(str, path.steps))
 
 
 def _take_out(found: Found, source: Source, path: Path) -> None:
-    take_out(_holder(found, source, path), path.steps)
+    take_out(*_where(found, source, path))
 
 
 def _device_reader(stream: Stream) -> Callable[[Found, Source], str]:
