@@ -11,12 +11,13 @@ from typing import Any, TypedDict
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings
 from telemetry.etl.drain import drain
-from telemetry.etl.manifest import Manifest, RawObject, manifest_key, write_manifest
+from telemetry.etl.manifest import Manifest, manifest_key, write_manifest
 from telemetry.etl.request import Request
 from telemetry.interval import HOUR, Interval, Lane
 from telemetry.lake.layout import queue_prefix, raw_prefix
+from telemetry.lake.raw_object import RawObject
 from telemetry.warehouse.connection import Connection
-from telemetry.warehouse.ledger import loaded_keys
+from telemetry.warehouse.load_objects import loaded_keys
 
 
 class Extracted(TypedDict):
@@ -96,5 +97,5 @@ class Extraction:
                             key=entry["Key"],
                             etag=entry["ETag"].strip('"'),
                             bytes=entry["Size"],
-                            lane=lane.value,
+                            lane=lane,
                         )
