@@ -245,7 +245,7 @@ def as_the_notebook_has_it(name: str) -> dict[str, Any]:
     stream = find_stream(name)
     return {
         "device_id": stream.device.path,
-        "event_time": [stream.event_time.path, stream.event_time.format.value],
+        "event_time": [stream.event_time.path, stream.event_time.format],
         "fields": {
             name: [field.path, field.type.value, field.unit, list(field.range) if field.range else None, field.required]
             for name, field in stream.fields.items()

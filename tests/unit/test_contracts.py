@@ -50,7 +50,16 @@ def test_only_the_queues_files_know_messages(tmp_path: Path) -> None:
     stream = load_stream(contract(tmp_path, GOOD))
     assert readings_schema(stream, Lane.lake).names[-3:] == ["extra", "line", "item"]
     assert readings_schema(stream, Lane.queue).names[-4:] == ["line", "item", "message_id", "received_on"]
-    assert rejects_schema(Lane.lake).names == ["reason", "detail", "raw", "line", "item"]
+    assert rejects_schema(Lane.lake).names == [
+        "reason",
+        "detail",
+        "raw",
+        "topic",
+        "received_at",
+        "reading",
+        "line",
+        "item",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -265,6 +265,11 @@ class Stream(StrictModel):
         return any(type(step) is int for path in self._paths() for step in parse_path(path).steps[:1])
 
     @property
+    def takes_arrays(self) -> bool:
+        """Whether a payload that is an array is several readings, an item each."""
+        return isinstance(self.encoding, Json) and self.readings is None and not self.reads_items
+
+    @property
     def is_plain(self) -> bool:
         """Whether it asks for nothing but JSON payloads, dotted paths, JSON's own types and one format of time.
 

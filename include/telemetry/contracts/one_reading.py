@@ -67,7 +67,7 @@ def compile_reading(stream: Stream, prepare: Prepare) -> Callable[[Found, Source
             _take_out(found, source, path)
         said = {} if reading_id else say(found, source)
         prepare(found.value)
-        values, is_used_up = read_fields(found, source)
+        values, nulled, is_used_up = read_fields(found, source)
         if event_time > source.latest:
             raise Rejected(Reason.future_timestamp, f"event_time is after {source.latest:%Y-%m-%dT%H:%M:%SZ}")
         for path in paths:
@@ -80,6 +80,7 @@ def compile_reading(stream: Stream, prepare: Prepare) -> Callable[[Found, Source
                 reading_id or identity_of_values(device_id, event_time, said),
                 values,
                 _extra(found, is_used_up=is_used_up),
+                nulled,
             )
         except orjson.JSONEncodeError:  # it stops at 254 levels, its reader at 1,024
             raise Rejected(Reason.too_deep, "fields that the contract does not name nest too deep") from None
@@ -165,8 +166,11 @@ def _message_id_reader(stream: Stream) -> Callable[[Found, Source], str | None]:
     return read
 
 
-def _fields_reader(stream: Stream) -> Callable[[Found, Source], tuple[tuple[Any, ...], bool]]:
-    """The values in order, and whether a field reads the whole of the reading. What fields read is taken out."""
+def _fields_reader(stream: Stream) -> Callable[[Found, Source], tuple[tuple[Any, ...], int, bool]]:
+    """The values in order, how many did not fit and are null, and whether a field reads the whole of the reading.
+
+    What fields read is taken out.
+    """
     takes = [
         (
             name,
@@ -178,7 +182,8 @@ def _fields_reader(stream: Stream) -> Callable[[Found, Source], tuple[tuple[Any,
         for name, field in stream.fields.items()
     ]
 
-    def read(found: Found, source: Source) -> tuple[tuple[Any, ...], bool]:
+    def read(found: Found, source: Source) -> tuple[tuple[Any, ...], int, bool]:
+        nulled = 0
         values: list[Any] = []
         used: list[Path] = []
         for name, place, null, convert, field in takes:
@@ -187,6 +192,7 @@ def _fields_reader(stream: Stream) -> Callable[[Found, Source], tuple[tuple[Any,
                 value = None
             elif value is not None:
                 value, kept = _converted(value, convert, is_nulled=field.on_error == "null")
+                nulled += kept
             if value is None and field.required:
                 raise Rejected(Reason.missing_field, f"{name} is missing")
             if place.path is not None and not kept:
@@ -194,7 +200,7 @@ def _fields_reader(stream: Stream) -> Callable[[Found, Source], tuple[tuple[Any,
             values.append(value)
         for path in used:
             _take_out(found, source, path)
-        return tuple(values), any(not path.steps for path in used)
+        return tuple(values), nulled, any(not path.steps for path in used)
 
     return read
 

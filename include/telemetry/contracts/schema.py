@@ -41,7 +41,12 @@ REJECT = (
     Column("reason", "text", "string"),
     Column("detail", "text", "string"),
     Column("raw", "bytea", "binary"),
+    Column("topic", "text", "string"),
+    Column("received_at", "timestamp with time zone", "timestamp[us, UTC]"),
+    Column("reading", "integer", "int32"),
 )
+FILTERED = "filtered"
+"""In the place of a reject's reason: the row is one that the stream's conditions leave out."""
 
 
 def reading_columns(stream: Stream) -> list[Column]:

@@ -23,7 +23,7 @@ class Reading(NamedTuple):
     """One device's measurement at one event time: a row of the stream's table.
 
     ``reading_id`` is a UUID as 32 hexadecimal digits, ``values`` are in the contract's order, ``extra`` is the JSON
-    text of what the contract does not name.
+    text of what the contract does not name. ``nulled`` is how many of its values did not fit and became null.
     """
 
     device_id: str
@@ -31,6 +31,7 @@ class Reading(NamedTuple):
     reading_id: str
     values: tuple[Any, ...]
     extra: str | None
+    nulled: int = 0
 
 
 Outcome = Reading | Reject

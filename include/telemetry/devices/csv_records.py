@@ -79,12 +79,12 @@ Column = tuple[str, Callable[[str], object]]
 def _column(name: str, stream: Stream) -> Column:
     """A column is headed by a field's name or by a dotted path; one that the contract does not know stays text."""
     if name in ("device_id", stream.device.path):
-        return stream.device.path, str
+        return stream.device.path or "", str
     if name in ("event_time", stream.event_time.path):
-        return stream.event_time.path, str if stream.event_time.format is TimeFormat.iso8601 else _double
+        return stream.event_time.path, str if stream.event_time.formats == [TimeFormat.iso8601] else _double
     for field_name, field in stream.fields.items():
         if name in (field_name, field.path):
-            return field.path, TYPED[field.type]
+            return field.path, TYPED.get(field.type, str)
     return name, str
 
 

@@ -37,7 +37,7 @@ def replay(path: Path, stream: Stream) -> Iterator[DeviceMessage]:
             raise TelemetryError(f"{path} is not a regular file.", hint)
         # -sig: programs on Windows begin UTF-8 files with a byte order mark.
         with path.open(encoding="utf-8-sig", newline="" if is_csv else None) as file:
-            read_time = time_converter(stream.event_time.format)
+            read_time = time_converter(stream.event_time)
             for record in csv_records(path, file, stream) if is_csv else _json(path, file):
                 yield _message(record, stream, read_time)
     except OSError as error:
@@ -60,7 +60,7 @@ def _message(record: Record, stream: Stream, read_time: Convert) -> DeviceMessag
     where, value, text = record
     if not isinstance(value, dict):
         raise TelemetryError(f"{where}: not an object, but {text[:40]}.")
-    place = stream.device.path
+    place = stream.device.path or ""
     device = value_at(value, place)
     if device is None or isinstance(device, dict | list | bool) or device == "":
         raise TelemetryError(

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+from telemetry.contracts.encoding import Json
 from telemetry.contracts.model import ContractField, FieldType, Stream, TimeFormat
 from telemetry.devices.messages import DeviceMessage, put_at, remove_at
 from telemetry.errors import TelemetryError
@@ -52,6 +53,22 @@ class Simulation:
             raise TelemetryError(
                 "The rates of duplicate, late and malformed messages lie between 0 and 1, as does their sum."
             )
+        if not is_simulated(self.stream):
+            raise TelemetryError(
+                f"Stream {self.stream.stream} cannot be simulated: simulated devices publish JSON objects of one "
+                "reading, with a path or the topic for the device and a named format for the time.",
+                "Publish recorded messages: `telemetry replay FILE --stream STREAM`.",
+            )
+
+
+def is_simulated(stream: Stream) -> bool:
+    """Whether simulated devices can publish what the stream's file describes."""
+    is_one_object = isinstance(stream.encoding, Json) and not (
+        stream.where or stream.keyed_lists or stream.decode or stream.readings or stream.device.key
+    )
+    paths = [field.path for field in stream.fields.values()]
+    is_written = all(form in TimeFormat.__members__ for form in stream.event_time.formats[:1])
+    return is_one_object and is_written and all(path and not set(path) & set("[]'\"$") for path in paths)
 
 
 def simulate(simulation: Simulation) -> Iterator[DeviceMessage]:
@@ -95,8 +112,10 @@ class _Device:
     def reading(self, event_time: datetime, chance: Random) -> dict[str, Any]:
         stream = self._stream
         document: dict[str, Any] = {}
-        put_at(document, stream.device.path, self.id)
-        put_at(document, stream.event_time.path, _written(event_time, stream.event_time.format))
+        if stream.device.path:
+            put_at(document, stream.device.path, self.id)
+        if stream.event_time.path:
+            put_at(document, stream.event_time.path, _written(event_time, stream.event_time.formats[0]))
         if stream.message_id:
             put_at(document, stream.message_id.path, f"{chance.getrandbits(128):032x}")
         for place, (name, field) in enumerate(stream.fields.items()):
@@ -130,11 +149,16 @@ def _number(field: ContractField, swing: float) -> float | int:
     return max(low, min(round(value, decimals), high))
 
 
-def _written(moment: datetime, form: TimeFormat) -> str | float | int:
-    if form is TimeFormat.iso8601:
+def _written(moment: datetime, form: str) -> str | float | int:
+    """The moment in one of the named formats, to the millisecond."""
+    if form == TimeFormat.iso8601:
         return moment.isoformat(timespec="milliseconds")
     milliseconds = round(moment.timestamp() * 1000)
-    return milliseconds if form is TimeFormat.epoch_milliseconds else milliseconds / 1000
+    if form == TimeFormat.epoch_seconds:
+        return milliseconds / 1000
+    return milliseconds * {TimeFormat.epoch_milliseconds: 1, TimeFormat.epoch_microseconds: 1000}.get(
+        TimeFormat(form), 1_000_000
+    )
 
 
 # What goes wrong with messages. Each is one message and one row: an array holds one item, no text holds a line break.

@@ -86,7 +86,7 @@ class Loader:
         redelivery = Redelivery.find(cursor, raw_object, files)
         merge = Merge(cursor, self._stream, raw_object, redelivery)
         rows, loaded = merge.readings(readings, self._load_id)
-        quarantined, first_error = merge.rejects(rejects) if rejects else (0, None)
+        quarantined, filtered, first_error = merge.rejects(rejects) if rejects else (0, 0, None)
         days, repeated = read_counts(readings.metadata.metadata)
         counts = ObjectCounts(
             days=days - redelivery.days,
@@ -94,6 +94,8 @@ class Loader:
             loaded=loaded,
             duplicate=rows - loaded,
             quarantined=quarantined,
+            filtered=filtered,
+            nulled=int(readings.metadata.metadata[b"nulled"]),
             first_error=first_error,
         )
         count_object(cursor, raw_object, counts)

@@ -17,7 +17,7 @@ from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from telemetry.contracts.model import Stream
-from telemetry.contracts.schema import DAY, KEY, LINE, MESSAGE_ID, REJECT, reading_columns
+from telemetry.contracts.schema import DAY, FILTERED, KEY, LINE, MESSAGE_ID, REJECT, reading_columns
 from telemetry.interval import Lane
 from telemetry.lake.raw_object import RawObject
 from telemetry.warehouse.connection import Cursor
@@ -110,23 +110,29 @@ class Merge:
         )
         return number, self.cursor.rowcount
 
-    def rejects(self, file: pq.ParquetFile) -> tuple[int, str | None]:
-        """Put the rejects into quarantine: how many they are, and the first of them in words."""
+    def rejects(self, file: pq.ParquetFile) -> tuple[int, int, str | None]:
+        """Put the rejects into quarantine: how many they are, how many rows are filtered, and the first reject."""
         columns = [column.name for column in (*LINE, *REJECT)]
-        number, first = 0, None
+        number, filtered, first = 0, 0, None
         for rows in self._row_groups(file):
             text = io.StringIO()
             writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-            for line, item, reason, detail, raw in zip(*(rows[name].to_pylist() for name in columns), strict=True):
+            kept = rows.filter(pc.not_equal(rows["reason"], FILTERED))
+            filtered += rows.num_rows - kept.num_rows
+            for line, item, reason, detail, raw, *source in zip(
+                *(kept[name].to_pylist() for name in columns), strict=True
+            ):
                 first = first or f"line {line}: {reason}: {detail}"
                 origin = (self.stream.stream, self.raw_object.bucket, self.raw_object.key)
-                writer.writerow((*origin, line, item, reason, detail, f"\\x{raw.hex()}"))
+                writer.writerow((*origin, line, item, reason, detail, f"\\x{raw.hex()}", *source))
             text.seek(0)
             self.cursor.copy_expert(
-                "COPY quarantine (stream, bucket, key, line, item, reason, detail, raw) FROM STDIN (FORMAT csv)", text
+                "COPY quarantine (stream, bucket, key, line, item, reason, detail, raw, topic, received_at, reading)"
+                " FROM STDIN (FORMAT csv, FORCE_NULL (topic, received_at, reading))",
+                text,
             )
-            number += rows.num_rows
-        return number, first
+            number += kept.num_rows
+        return number, filtered, first
 
     def _row_groups(self, file: pq.ParquetFile) -> Iterator[pa.Table]:
         for number in range(file.num_row_groups):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,17 @@ from botocore.exceptions import ClientError
 
 from telemetry.config.settings import Transform
 from telemetry.contracts.model import Stream
-from telemetry.contracts.schema import KEY, LINE, readings_schema, rejects_schema
-from telemetry.contracts.validate import Reading, compile_contract
+from telemetry.contracts.reasons import Reject
+from telemetry.contracts.schema import FILTERED, KEY, LINE, readings_schema, rejects_schema
+from telemetry.contracts.validate import Reading
 from telemetry.etl.message_counts import MessageCounts
 from telemetry.etl.parquet import ParquetFileWriter
 from telemetry.interval import Lane
 from telemetry.lake.layout import PROCESSED, QUARANTINE
 from telemetry.lake.lines import Body
+from telemetry.lake.payloads import compile_payload_reader
 from telemetry.lake.raw_object import RawObject
-from telemetry.lake.records import CheckPayload, read_messages
+from telemetry.lake.records import moment_of, read_messages
 
 PERMANENT = {"NoSuchKey", "404", "PreconditionFailed", "412", "AccessDenied", "InvalidObjectState"}
 """Why S3 will not give an object next time either: it is gone, is not the one that was listed, or is kept from us."""
@@ -31,7 +32,7 @@ class Transformer:
 
     def __init__(self, s3: Any, stream: Stream, bucket: str, limits: Transform) -> None:
         self._s3, self._stream, self._bucket, self._limits = s3, stream, bucket, limits
-        self._validate = compile_contract(stream)
+        self._read = compile_payload_reader(stream)
 
     def transform(self, raw_object: RawObject) -> RawObject:
         """Write the Parquet files of one object; returns the reference with its ``rows``, or with its ``error``."""
@@ -41,42 +42,43 @@ class Transformer:
             if error.response["Error"]["Code"] not in PERMANENT:
                 raise
             return replace(raw_object, error=str(error))
-        check = partial(self._validate, latest=self._stream.latest_event_time(raw_object.hour))
         with tempfile.TemporaryDirectory() as folder:
-            readings, rejects = self._write(raw["Body"], check, raw_object, Path(folder))
+            readings, rejects = self._write(raw["Body"], raw_object, Path(folder))
             if rejects.written:
                 self._upload(rejects, raw_object.derived_key(QUARANTINE))
             self._upload(readings, raw_object.derived_key(PROCESSED))
         return replace(raw_object, rows=readings.written + rejects.written)
 
-    def _write(
-        self, body: Body, check: CheckPayload, raw_object: RawObject, folder: Path
-    ) -> tuple[ParquetFileWriter, ParquetFileWriter]:
+    def _write(self, body: Body, raw_object: RawObject, folder: Path) -> tuple[ParquetFileWriter, ParquetFileWriter]:
         lane = raw_object.lane
         readings = ParquetFileWriter(
             folder / "readings.parquet", readings_schema(self._stream, lane), [column.name for column in KEY]
         )
         rejects = ParquetFileWriter(folder / "rejects.parquet", rejects_schema(lane), [column.name for column in LINE])
         counts = MessageCounts(raw_object.hour)
-        size = line = place = 0
-        for message in read_messages(body, check, self._limits.record_bytes_max):
+        latest = self._stream.latest_event_time(raw_object.hour)
+        size = line = place = nulled = 0
+        for message in read_messages(body, self._read, latest, self._limits.record_bytes_max):
             size += message.size
             place, line = place if message.line == line else 0, message.line
             day = counts.add(message)
-            for number, (outcome, raw) in enumerate(message.rows if day is not None else (), place):
+            for number, (outcome, raw, which) in enumerate(message.rows if day is not None else (), place):
                 origin = (line, number) if lane is Lane.lake else (line, number, message.message_id, day)
                 if type(outcome) is Reading:
-                    device_id, event_time, reading_id, values, extra = outcome
+                    device_id, event_time, reading_id, values, extra, bad_values = outcome
                     readings.rows.append((device_id, event_time, reading_id, *values, extra, *origin))
+                    nulled += bad_values
                 else:
-                    rejects.rows.append((*outcome, raw, *origin))
+                    said = outcome if type(outcome) is Reject else (FILTERED, "")
+                    rejects.rows.append((*said, raw, message.topic, moment_of(message), which, *origin))
             place += len(message.rows)
             if len(readings.rows) + len(rejects.rows) >= self._limits.chunk_rows or size >= self._limits.chunk_bytes:
                 readings.flush()
                 rejects.flush()
                 size = 0
         rejects.close({"etag": raw_object.etag})
-        readings.close({"etag": raw_object.etag, "rejects": str(rejects.written), **counts.metadata()})
+        told = {"etag": raw_object.etag, "rejects": str(rejects.written), "nulled": str(nulled)}
+        readings.close({**told, **counts.metadata()})
         return readings, rejects
 
     def _upload(self, written: ParquetFileWriter, key: str) -> None:

@@ -58,14 +58,13 @@ def compile_payload_reader(stream: Stream) -> ReadPayload:
 def _json_reader(stream: Stream, encoding: Json) -> ReadPayload:
     read_plain = _plain_reader(stream) if stream.is_plain else None
     read = compile_reader(stream)
-    has_items = stream.readings is None and not stream.reads_items
 
     def read_json(text: bytes, arrival: Arrival) -> list[Row]:
         if read_plain and not exact_json.may_be_unstorable(text) and not text.startswith(exact_json.BYTE_ORDER_MARK):
             return read_plain(text, arrival)
         document = exact_json.decode(text, allow_nan=encoding.allow_nan)
         outcomes = read(document, arrival)
-        if has_items and type(document) is list and len(document) == len(outcomes):
+        if stream.takes_arrays and type(document) is list and len(document) == len(outcomes):
             return [_row(outcome, raw) for outcome, raw in zip(outcomes, split_array(text), strict=True)]
         return _rows(outcomes, text)
 

@@ -76,6 +76,11 @@ def read_headers(body: Body) -> Iterator[MessageHeader]:
             yield MessageHeader(envelope.message_id, envelope.day) if envelope else MessageHeader(None, None)
 
 
+def moment_of(message: ParsedMessage) -> datetime | None:
+    """When a message was received, where its envelope says it."""
+    return None if message.received_at is None else EPOCH + timedelta(milliseconds=message.received_at)
+
+
 def _arrival(envelope: Envelope | None, latest: datetime) -> Arrival:
     if envelope is None:
         return Arrival(None, None, latest)

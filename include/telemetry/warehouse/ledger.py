@@ -43,6 +43,8 @@ class Load:
     loaded: int
     duplicate: int
     quarantined: int
+    filtered: int
+    nulled: int
     first_error: str | None
     error: str | None
     started_at: datetime
@@ -68,6 +70,7 @@ class Counts(NamedTuple):
     loaded: int
     duplicate: int
     quarantined: int
+    filtered: int
 
 
 def execution_name(stream: str, kind: LoadKind, start: datetime, generation: int) -> str:
@@ -205,7 +208,8 @@ def counts(
     with transaction(connection) as cursor:
         cursor.execute(
             """SELECT stream, lane, partition_start, count(*), sum(messages)::bigint, sum(redelivered)::bigint,
-                   sum(rows_read)::bigint, sum(loaded)::bigint, sum(duplicate)::bigint, sum(quarantined)::bigint
+                   sum(rows_read)::bigint, sum(loaded)::bigint, sum(duplicate)::bigint, sum(quarantined)::bigint,
+                   sum(filtered)::bigint
             FROM load_objects
             WHERE (%(stream)s IS NULL OR stream = %(stream)s)
               AND (%(start)s IS NULL OR partition_start >= %(start)s)

@@ -15,7 +15,10 @@ KEYS_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class ObjectCounts:
-    """What became of an object's messages and rows; ``days`` are its messages by the day they were received."""
+    """What became of an object's messages and rows; ``days`` are its messages by the day they were received.
+
+    ``nulled`` are values of its readings that did not fit and became null.
+    """
 
     days: Mapping[date, int]
     redelivered: int
@@ -23,10 +26,12 @@ class ObjectCounts:
     duplicate: int
     quarantined: int
     first_error: str | None
+    filtered: int = 0
+    nulled: int = 0
 
     @property
     def rows_read(self) -> int:
-        return self.loaded + self.duplicate + self.quarantined
+        return self.loaded + self.duplicate + self.quarantined + self.filtered
 
 
 def loaded_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> set[str]:
@@ -79,7 +84,7 @@ def count_object(cursor: Cursor, raw_object: RawObject, counts: ObjectCounts) ->
     """
     cursor.execute(
         """UPDATE load_objects SET messages = %s, redelivered = %s, rows_read = %s, loaded = %s, duplicate = %s,
-            quarantined = %s, first_error = %s WHERE bucket = %s AND key = %s""",
+            quarantined = %s, filtered = %s, nulled = %s, first_error = %s WHERE bucket = %s AND key = %s""",
         (
             sum(counts.days.values()),
             counts.redelivered,
@@ -87,6 +92,8 @@ def count_object(cursor: Cursor, raw_object: RawObject, counts: ObjectCounts) ->
             counts.loaded,
             counts.duplicate,
             counts.quarantined,
+            counts.filtered,
+            counts.nulled,
             counts.first_error,
             raw_object.bucket,
             raw_object.key,
@@ -103,6 +110,7 @@ def count_object(cursor: Cursor, raw_object: RawObject, counts: ObjectCounts) ->
         """UPDATE loads SET objects = loads.objects + 1, bytes = loads.bytes + one.bytes,
             rows_read = loads.rows_read + one.rows_read, loaded = loads.loaded + one.loaded,
             duplicate = loads.duplicate + one.duplicate, quarantined = loads.quarantined + one.quarantined,
+            filtered = loads.filtered + one.filtered, nulled = loads.nulled + one.nulled,
             first_error = coalesce(loads.first_error, one.first_error)
         FROM load_objects AS one WHERE one.bucket = %s AND one.key = %s AND one.load_id = loads.load_id""",
         (raw_object.bucket, raw_object.key),

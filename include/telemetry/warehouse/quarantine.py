@@ -11,7 +11,11 @@ from telemetry.warehouse.connection import Connection, transaction
 
 @dataclass(frozen=True)
 class QuarantinedRow:
-    """One row; ``raw_bytes`` is the length of what is kept of it."""
+    """One row; ``raw_bytes`` is the length of what is kept of it.
+
+    ``topic`` and ``received_at`` are its message's; ``reading`` is which one of the payload it is, from 0, where the
+    payload has several and is kept whole.
+    """
 
     quarantine_id: int
     stream: str
@@ -22,10 +26,14 @@ class QuarantinedRow:
     reason: str
     detail: str
     raw_bytes: int
+    topic: str | None
+    received_at: datetime | None
+    reading: int | None
     created_at: datetime
 
 
-COLUMNS = "quarantine_id, stream, bucket, key, line, item, reason, detail, length(raw), created_at"
+COLUMNS = """quarantine_id, stream, bucket, key, line, item, reason, detail, length(raw), topic, received_at, reading,
+    created_at"""
 
 
 def list_rows(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -19,11 +19,12 @@ from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from telemetry.contracts.model import Stream
+from telemetry.contracts.reader import Arrival
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.schema import KEY, reading_columns
-from telemetry.contracts.validate import Reading, Validate, compile_contract
+from telemetry.contracts.validate import Reading
 from telemetry.lake.layout import hour_of
-from telemetry.lake.records import read_payload
+from telemetry.lake.payloads import compile_payload_reader
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.migrate import up_to_contract
 
@@ -34,7 +35,7 @@ PARTIAL = frozenset({Reason.too_large, Reason.truncated_object, Reason.corrupt_o
 NO_CONTRACT = "no_contract"
 
 COUNTED = """rows_read = rows_read + %(read)s, loaded = loaded + %(loaded)s, duplicate = duplicate + %(duplicate)s,
-    quarantined = quarantined - %(quarantined)s"""
+    quarantined = quarantined - %(quarantined)s, filtered = filtered + %(filtered)s, nulled = nulled + %(nulled)s"""
 COUNT_OBJECT = f"UPDATE load_objects SET {COUNTED} WHERE bucket = %(bucket)s AND key = %(key)s"  # noqa: S608 - constants
 COUNT_LOAD = f"UPDATE loads SET {COUNTED} WHERE load_id = %(load_id)s"  # noqa: S608 - constants
 
@@ -66,6 +67,9 @@ class _Row(NamedTuple):
     reason: str
     detail: str
     raw: memoryview
+    topic: str | None
+    received_at: datetime | None
+    reading: int | None
 
 
 @dataclass
@@ -74,6 +78,7 @@ class _Change:
 
     row: _Row
     readings: list[Reading]
+    filtered: int
     loaded: int = 0
 
 
@@ -85,7 +90,7 @@ class Replay:
 
     def __init__(self, connection: Connection, streams: Mapping[str, Stream]) -> None:
         self._connection, self._streams = connection, streams
-        self._checks: dict[str, Validate] = {name: compile_contract(stream) for name, stream in streams.items()}
+        self._readers = {name: compile_payload_reader(stream) for name, stream in streams.items()}
 
     def run(
         self,
@@ -143,7 +148,7 @@ class Replay:
                 if verdict != (row.reason, row.detail):
                     changed.append((row.quarantine_id, str(verdict.reason), verdict.detail))
             else:
-                moves.append(_Change(row, verdict))
+                moves.append(_Change(row, *verdict))
         for stream, some in groupby(sorted(moves, key=lambda move: move.row.stream), lambda move: move.row.stream):
             with up_to_contract(stream):
                 _insert(cursor, self._streams[stream], list(some))
@@ -154,14 +159,18 @@ class Replay:
         done.duplicate = sum(len(move.readings) - move.loaded for move in moves)
         return done
 
-    def _read(self, row: _Row) -> list[Reading] | Reject:
-        raw = bytes(row.raw)
-        if _is_array(raw):
+    def _read(self, row: _Row) -> tuple[list[Reading], int] | Reject:
+        """The readings and how many rows are filtered, or the first reject."""
+        raw, stream = bytes(row.raw), self._streams[row.stream]
+        if stream.takes_arrays and _is_array(raw):
             return Reject(Reason(row.reason), row.detail)
-        latest = self._streams[row.stream].latest_event_time(hour_of(row.key))
-        outcomes = [one.outcome for one in read_payload(raw, partial(self._checks[row.stream], latest=latest))]
+        arrival = Arrival(row.topic, row.received_at, stream.latest_event_time(hour_of(row.key)))
+        outcomes = [one.outcome for one in self._readers[row.stream](raw, arrival)]
+        if row.reading is not None:  # a payload of several readings is kept whole with each that is rejected
+            outcomes = outcomes[row.reading : row.reading + 1] or outcomes[:1]
         rejects = (outcome for outcome in outcomes if isinstance(outcome, Reject))
-        return next(rejects, None) or [outcome for outcome in outcomes if isinstance(outcome, Reading)]
+        readings = [outcome for outcome in outcomes if isinstance(outcome, Reading)]
+        return next(rejects, None) or (readings, len(outcomes) - len(readings))
 
 
 def _is_array(raw: bytes) -> bool:
@@ -191,7 +200,8 @@ def _batches(chosen: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
 def _lock(cursor: Cursor, ids: list[int]) -> list[_Row]:
     """The rows that are there still; nobody else moves them now."""
     cursor.execute(
-        """SELECT quarantine_id, quarantine.stream, bucket, key, load_id, reason, detail, raw
+        """SELECT quarantine_id, quarantine.stream, bucket, key, load_id, reason, detail, raw, topic, received_at,
+            reading
         FROM quarantine JOIN load_objects USING (bucket, key)
         WHERE quarantine_id = ANY(%s) ORDER BY quarantine_id FOR UPDATE OF quarantine""",
         (ids,),
@@ -239,10 +249,12 @@ def _count(cursor: Cursor, moves: Iterable[_Change]) -> None:
     loads: dict[int, Counter[str]] = {}
     for move in moves:
         counts = Counter(
-            read=len(move.readings) - 1,
+            read=len(move.readings) + move.filtered - 1,
             loaded=move.loaded,
             duplicate=len(move.readings) - move.loaded,
             quarantined=1,
+            filtered=move.filtered,
+            nulled=sum(reading.nulled for reading in move.readings),
         )
         objects.setdefault((move.row.bucket, move.row.key), Counter()).update(counts)
         loads.setdefault(move.row.load_id, Counter()).update(counts)
