@@ -79,7 +79,7 @@ BREAKS = [
     Break(
         "a bad line is swallowed",
         "bad input is quarantined with its bytes",
-        (Edit(f"{TELEMETRY}/etl/transform.py", "rejects.rows.append((*outcome, raw, *origin))", "pass"),),
+        (Edit(f"{TELEMETRY}/etl/transform.py", "rejects.rows.append((*said, raw, message.topic, moment_of(message), which, *origin))", "pass"),),
         "of_an_extraction",
     ),
     Break(
