@@ -14,8 +14,8 @@ from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings
 from telemetry.interval import Interval, Lane
 from telemetry.lake.history import NAME
-from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection, transaction
+from telemetry.warehouse.queue_messages import known_messages
 
 RECOUNTS = 3
 
@@ -111,7 +111,7 @@ class Reconciler:
         objects = self._objects.queue(self.day, last.astimezone(UTC).date())
         queue = self.settings.names.dead_letter_queue(self.stream)
         ids = objects.ids | dead_letters(self.day, self.connection, self.clients.sqs, queue)
-        ids -= ledger.known_messages(self.connection, ids)
+        ids -= known_messages(self.connection, ids)
         return self._lane(Lane.queue, self._published(), len(ids) + objects.without_id)
 
     def _lane(self, lane: Lane, published: int, in_flight: int, keys: str = "") -> Reconciliation:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
@@ -11,7 +9,8 @@ from telemetry.aws.metrics import oldest_message_sent
 from telemetry.aws.queues import depth, look, message_id_and_time, queue_url
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
-from telemetry.warehouse.connection import Connection, transaction
+from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.locks import session_advisory_lock
 
 DEAD_LETTERS_MAX = 2_500
 """Dead letters that are counted to close a day: the function has the time for so many, three times."""
@@ -57,7 +56,7 @@ def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> set
     """
     url = queue_url(sqs, queue)
     ids: set[str] = set()
-    with _alone(connection, f"looking at {queue}"):
+    with session_advisory_lock(connection, f"looking at {queue}"):
         there, seen = depth(sqs, url), 0
         if 0 < there <= DEAD_LETTERS_MAX:
             # The depth is an estimate: there may be more.
@@ -78,15 +77,3 @@ def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> set
             "Where somebody else looks at them, they are back in a few minutes: then clear close_day.",
         )
     return ids
-
-
-@contextmanager
-def _alone(connection: Connection, what: str) -> Iterator[None]:
-    """Nobody else does the same in this block; outside of a transaction, which may not be idle for as long."""
-    with transaction(connection) as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (what,))
-    try:
-        yield
-    finally:
-        with transaction(connection) as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (what,))

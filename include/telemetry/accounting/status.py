@@ -20,8 +20,8 @@ from telemetry.config.settings import Settings
 from telemetry.contracts.model import Stream
 from telemetry.interval import Interval, Lane
 from telemetry.lake.history import NAME
-from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection, transaction
+from telemetry.warehouse.queue_messages import known_messages
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class _Accountant:
         waiting, dead = self._depths(name)
         objects = Objects(self.connection, client("s3"), self.deployment.raw_bucket, name)
         lake, queue = (objects.since(lane, self.first) for lane in (Lane.lake, Lane.queue))
-        ids = queue.ids - ledger.known_messages(self.connection, queue.ids)
+        ids = queue.ids - known_messages(self.connection, queue.ids)
         loaded, table = self._ledger(name), self._table(stream)
         return StreamAccount(
             readings=table.readings,

@@ -10,12 +10,14 @@ from telemetry.accounting.day import Reconciler, Reconciliation, record
 from telemetry.accounting.queue_lane import Clients, DayNotReadyError
 from telemetry.aws.clients import client
 from telemetry.aws.metrics import put_metrics
-from telemetry.closing.quality import QualityCheck, check_day, silent_devices
+from telemetry.closing.quality import DayQuality
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings
 from telemetry.contracts.model import Stream
 from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection, transaction
+from telemetry.warehouse.locks import advisory_lock
+from telemetry.warehouse.quality_checks import QualityCheck, replace_checks
 from telemetry.warehouse.rollup import roll_up
 
 
@@ -58,12 +60,13 @@ def close_day(
     reconciler = Reconciler(connection, clients, deployment, settings, stream.stream, day, now.astimezone(UTC))
     reconciler.ensure_queue_drained()
     with transaction(connection) as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"closing {stream.stream}",))
+        advisory_lock(cursor, f"closing {stream.stream}")
         devices = 0
         for before in range(settings.quality.rollup_days - 1, -1, -1):
             devices = roll_up(cursor, stream, day - timedelta(days=before))
-        checks = check_day(cursor, stream, day, settings.quality)
-        silent = silent_devices(cursor, stream, day, settings.quality)
+        quality = DayQuality(cursor, stream, day, settings.quality)
+        checks, silent = quality.checks(), quality.silent_devices()
+        replace_checks(cursor, stream.stream, day, checks)
     lanes = reconciler.reconcile()
     record(connection, lanes)
     put_metrics(
