@@ -25,10 +25,10 @@ def ground(warehouse: Connection, aws: Emulator) -> Ground:
 
 
 def lanes(ground: Ground) -> dict[Lane, tuple[int, int, int, int]]:
-    """published, messages in the ledger, in flight and unaccounted."""
+    """published, accounted, in flight and unaccounted."""
     deployment = Deployment.from_environment()
     found = account([ground.stream], ground.connection, deployment, ground.settings)[ground.stream.stream].lanes
-    return {lane: (one.published, one.messages, one.in_flight, one.unaccounted) for lane, one in found.items()}
+    return {lane: (one.published, one.accounted, one.in_flight, one.unaccounted) for lane, one in found.items()}
 
 
 def put(ground: Ground, key: str, *days: date) -> str:

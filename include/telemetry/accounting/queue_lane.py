@@ -1,4 +1,4 @@
-"""The queue of a stream whose day is closed: it must be past the day, and its dead letters are counted."""
+"""The messages of the queue lane that are in no object yet: in the queue, or in its dead-letter queue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from telemetry.aws.metrics import oldest_message_sent
 from telemetry.aws.queues import depth, look, message_id_and_time, queue_url
+from telemetry.config.names import Names
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection
@@ -20,23 +21,28 @@ class DayNotReadyError(TelemetryError):
     """The day cannot be closed yet; it can later."""
 
 
-class Clients(NamedTuple):
-    """The AWS services that are asked."""
+class QueueDepths(NamedTuple):
+    """About how many messages are in a stream's queue and in its dead-letter queue."""
 
-    cloudwatch: Any
-    s3: Any
-    sqs: Any
+    queue: int
+    dead_letters: int
 
 
-def ensure_queue_drained(day: date, clients: Clients, queue: str, stream: str, now: datetime) -> None:
-    """See that the queue holds no message that was sent on the day or before.
+def queue_depths(sqs: Any, names: Names, stream: str) -> QueueDepths:
+    """The messages of any day."""
+    queues = names.queue(stream), names.dead_letter_queue(stream)
+    return QueueDepths(*(depth(sqs, queue_url(sqs, queue)) for queue in queues))
+
+
+def ensure_queue_drained(day: date, cloudwatch: Any, sqs: Any, queue: str, stream: str, now: datetime) -> None:
+    """Check that the queue holds no message that was sent on the day or before.
 
     Raises:
         DayNotReadyError: it does.
     """
-    if not depth(clients.sqs, queue_url(clients.sqs, queue)):
+    if not depth(sqs, queue_url(sqs, queue)):
         return
-    sent = oldest_message_sent(clients.cloudwatch, queue, now)
+    sent = oldest_message_sent(cloudwatch, queue, now)
     if sent and sent < Interval.day(day).end:
         raise DayNotReadyError(
             f"{day} cannot be closed yet: the oldest message of the queue {queue} was sent at "
@@ -45,7 +51,7 @@ def ensure_queue_drained(day: date, clients: Clients, queue: str, stream: str, n
         )
 
 
-def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> set[str]:
+def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> frozenset[str]:
     """The ids of the messages of a day that are in a dead-letter queue; none of them leaves it.
 
     All of the queue's messages are looked at, and nothing is kept of those of other days. One at a time does so: what
@@ -76,4 +82,4 @@ def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> set
             f"{day} cannot be closed yet: of the {there:,} messages of {queue}, SQS gave {seen:,}.",
             "Where somebody else looks at them, they are back in a few minutes: then clear close_day.",
         )
-    return ids
+    return frozenset(ids)
