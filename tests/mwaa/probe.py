@@ -62,7 +62,7 @@ print(
             "dags": sorted(bag.dags),
             "dag_errors": bag.import_errors,
             "strays": sorted(strays()),
-            "import_errors": not_importable([*PLUGINS.glob("telemetry_airflow/*.py"), *HOME.glob("dags/*.py")]),
+            "import_errors": not_importable([*PLUGINS.glob("telemetry_airflow/**/*.py"), *HOME.glob("dags/*.py")]),
         }
     )
 )

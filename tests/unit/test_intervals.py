@@ -14,7 +14,7 @@ from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
 from telemetry_airflow.intervals import interval_of, settled_at
 from telemetry_airflow.operators.close_day import CloseDayOperator
-from telemetry_airflow.sensors import PartitionSensor
+from telemetry_airflow.operators.sense import AwaitHourOperator
 
 if TYPE_CHECKING:
     from telemetry.warehouse.ledger import LoadKind
@@ -63,7 +63,7 @@ def test_a_day_that_the_calendar_lacks_is_refused(kind: LoadKind, partition: str
 @pytest.mark.parametrize(
     ("task", "partition"),
     [
-        (PartitionSensor(task_id="sense", stream="telemetry", grace=timedelta(), look_back_hours=3), "2026-02-30T05"),
+        (AwaitHourOperator(task_id="sense", stream="telemetry"), "2026-02-30T05"),
         (CloseDayOperator(task_id="close_day", stream="telemetry"), "2026-02-30"),
         (CloseDayOperator(task_id="close_day", stream="telemetry"), "9999-12-31"),
     ],

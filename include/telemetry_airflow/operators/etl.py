@@ -18,7 +18,7 @@ from telemetry.aws.executions import (
 )
 from telemetry.config.deployment import Deployment
 from telemetry_airflow.intervals import interval_in
-from telemetry_airflow.sensors import QUIET
+from telemetry_airflow.operators.sense import QUIET
 from telemetry_airflow.triggers import ExecutionTrigger
 
 if TYPE_CHECKING:
