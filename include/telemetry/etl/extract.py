@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
+from telemetry.aws.queues import queue_url
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings
 from telemetry.etl.drain import drain
@@ -58,11 +59,10 @@ class Extraction:
         return (item for item, loaded in listed if not loaded)
 
     def _drain(self, stream: str, name: str) -> None:
-        queue_url = self.sqs.get_queue_url(QueueName=self.settings.names.queue(stream))["QueueUrl"]
         drain(
             self.sqs,
             self.s3,
-            queue_url=queue_url,
+            queue_url=queue_url(self.sqs, self.settings.names.queue(stream)),
             bucket=self.deployment.raw_bucket,
             stream=stream,
             name=name,

@@ -98,12 +98,10 @@ class CheckQueueOperator(_SensingOperator):
             AirflowSkipException: there is nothing.
         """
         from telemetry.aws.clients import client
+        from telemetry.aws.queues import queue_url, visible
 
         sqs, name = client("sqs"), load_settings().names.queue(self.stream)
-        attribute = "ApproximateNumberOfMessages"
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        messages = int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"][attribute])
-        if messages:
+        if messages := visible(sqs, queue_url(sqs, name)):
             return messages
         unloaded, _ = self.count_objects("queue", self.hours(context, "queue"))
         if not unloaded:
