@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, Final
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+
+from telemetry.aws.executions import ExecutionStatus
 
 SHORTEST_WAIT: Final = timedelta(seconds=2)
 """The scheduler has seen by then that the deferred process is gone; else it takes the task for one that "finished while
@@ -18,7 +21,7 @@ class ExecutionTrigger(BaseTrigger):
     """Waits until a Step Functions execution has ended, however it ended.
 
     Ends the task itself when the execution succeeded, which spares the start of a process. Else resumes it with
-    ``{"status", "error", "cause"}`` of FAILED, TIMED_OUT or ABORTED, for the worker to say so in the task's log.
+    the fields of its ``ExecutionStatus``, for the worker to say in the task's log why it failed.
 
     Not the provider's ``StepFunctionsExecutionCompleteTrigger``: that one takes TIMED_OUT for running, hands on no
     cause as such, and resumes a worker for a success too.
@@ -41,15 +44,15 @@ class ExecutionTrigger(BaseTrigger):
         async with _client("stepfunctions") as step_functions:
             while True:
                 await asyncio.sleep(pause)
-                execution = await step_functions.describe_execution(executionArn=self.execution_arn)
-                if execution["status"] not in ("RUNNING", "PENDING_REDRIVE"):
+                answer = await step_functions.describe_execution(executionArn=self.execution_arn)
+                execution = ExecutionStatus.of(answer)
+                if not execution.under_way:
                     break
                 pause = min(pause * 1.2, self.LONGEST_PAUSE)
-        if execution["status"] == "SUCCEEDED":
+        if execution.succeeded:
             yield TaskSuccessEvent()
         else:
-            ending = {name: execution.get(name, "") for name in ("status", "error", "cause")}
-            yield TriggerEvent(ending)  # type: ignore[no-untyped-call]
+            yield TriggerEvent(asdict(execution))  # type: ignore[no-untyped-call]
 
 
 def _client(service: str) -> Any:

@@ -46,6 +46,23 @@ def test_an_ending_in_plain_words(ending: ExecutionStatus, words: str) -> None:
     assert str(ending) == words
 
 
+@pytest.mark.parametrize(
+    ("status", "under_way", "succeeded"),
+    [
+        ("RUNNING", True, False),
+        ("PENDING_REDRIVE", True, False),
+        ("SUCCEEDED", False, True),
+        ("FAILED", False, False),
+        ("TIMED_OUT", False, False),
+        ("ABORTED", False, False),
+    ],
+)
+def test_how_an_execution_stands_as_it_was_described(status: str, under_way: bool, succeeded: bool) -> None:
+    found = ExecutionStatus.of({"executionArn": "arn", "name": "n", "status": status, "cause": "why"})
+    assert found == ExecutionStatus("n", status, "", "why")
+    assert (found.under_way, found.succeeded) == (under_way, succeeded)
+
+
 def test_the_input_is_the_same_for_the_same_load() -> None:
     assert input_of("telemetry", "daily", Interval.day(date(2020, 7, 13))) == {
         "stream": "telemetry",

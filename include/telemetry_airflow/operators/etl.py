@@ -84,8 +84,7 @@ class EtlOperator(_LoadOperator):
         Raises:
             AirflowFailException: always.
         """
-        arn = str(context["ti"].xcom_pull(task_ids=self.task_id, key=EXECUTION_ARN))
-        raise AirflowFailException(str(ExecutionStatus(arn.rsplit(":", 1)[-1], **event)))
+        raise AirflowFailException(str(ExecutionStatus(**event)))
 
 
 class RecordLoadOperator(_LoadOperator):
