@@ -18,12 +18,13 @@ from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings, load_settings
 from telemetry.contracts.model import Stream
 from telemetry.interval import Interval, Lane
-from telemetry.lake.layout import hour_of, queue_prefix, raw_prefix
+from telemetry.lake.layout import queue_prefix, raw_prefix
+from telemetry.lake.raw_object import RawObject
 from telemetry.local.provision.queues import provision_queues
 from telemetry.local.provision.site import Site
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import ensure_load
-from telemetry.warehouse.load_objects import ObjectCounts, claim_object, record_object
+from telemetry.warehouse.load_objects import ObjectCounts, claim_object, count_object
 from telemetry.warehouse.migrate import migrate
 
 TODAY = datetime.now(UTC).date()
@@ -112,17 +113,15 @@ class Ground:
         )
         bucket = Deployment.from_environment().raw_bucket
         with self.connection, self.connection.cursor() as cursor:
-            assert claim_object(
-                cursor, load_id=load.load_id, stream=self.stream.stream, lane=lane, bucket=bucket, key=key, etag="e",
-                size=1, partition_start=hour_of(key),
-            )  # fmt: skip
+            raw_object = RawObject(bucket, key, etag="e", bytes=1, lane=lane)
+            assert claim_object(cursor, load.load_id, self.stream.stream, raw_object)
             for line, reason in enumerate(rejects):
                 cursor.execute(
                     """INSERT INTO quarantine (stream, bucket, key, line, reason, detail, raw)
                     VALUES (%s, %s, %s, %s, %s, '', '')""",
                     (self.stream.stream, bucket, key, line, reason),
                 )
-            record_object(cursor, ObjectCounts(bucket, key, days, 0, loaded, 0, len(rejects), None))
+            count_object(cursor, raw_object, ObjectCounts(days, 0, loaded, 0, len(rejects), None))
 
     def key(self, lane: Lane, hour: datetime) -> str:
         prefix = raw_prefix if lane is Lane.lake else queue_prefix

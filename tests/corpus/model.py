@@ -29,10 +29,6 @@ class Reads:
     values: Mapping[str, Any]
     extra: Any = None
 
-    def having(self, **values: Any) -> Reads:
-        """With other values."""
-        return replace(self, values={**self.values, **values})
-
     def beside(self, extra: Any) -> Reads:
         """With what the contract does not name."""
         return replace(self, extra=extra)

@@ -70,8 +70,8 @@ BREAKS = [
         (
             Edit(
                 f"{TELEMETRY}/etl/load.py",
-                "                if self._claim(cursor, item):\n",
-                "                if self._claim(cursor, item) and not self._connection.commit():\n",
+                "self._load_id, name, raw_object):\n",
+                "self._load_id, name, raw_object) and not cursor.connection.commit():\n",
             ),
         ),
         "of_a_load and merge",
@@ -104,7 +104,7 @@ BREAKS = [
     Break(
         "the messages' ids are not remembered",
         "a message that comes again is counted once",
-        (Edit(f"{TELEMETRY}/etl/merge.py", 'if item["lane"] != Lane.queue:', 'if item["lane"]:'),),
+        (Edit(f"{TELEMETRY}/etl/merge.py", "if raw_object.lane is not Lane.queue:", "if raw_object.lane:"),),
         "after_its_delete or visibility_expires",
     ),
     Break(
@@ -128,7 +128,7 @@ BREAKS = [
     Break(
         "whatever has an object's key by now is loaded",
         "nothing raw is ever changed, nor taken for what was listed",
-        (Edit(f"{TELEMETRY}/etl/transform.py", """, IfMatch=f'"{item["etag"]}"'""", ""),),
+        (Edit(f"{TELEMETRY}/etl/transform.py", """, IfMatch=f'"{raw_object.etag}"'""", ""),),
         "object_is_replaced",
     ),
     Break(

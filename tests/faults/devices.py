@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -42,7 +43,6 @@ class Devices:
     bad: Counter[str] = field(default_factory=Counter)
     readings: dict[str, set[Row]] = field(default_factory=lambda: {stream: set() for stream in STREAMS})
     acknowledged: int = 0
-    silences: int = 0
 
     def publish(self, broker: Broker, stop: threading.Event) -> None:
         """Publish until told to stop, and then until the broker has acknowledged every message."""
@@ -58,11 +58,8 @@ class Devices:
     def _insist(self, action: Callable[[], object]) -> None:
         """The publisher gives up when the broker is silent for long; a device does not."""
         while True:
-            try:
+            with suppress(TelemetryError):
                 action()
-            except TelemetryError:
-                self.silences += 1
-            else:
                 return
 
     def messages(self) -> Iterator[tuple[str, bytes]]:

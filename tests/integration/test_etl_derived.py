@@ -8,6 +8,7 @@ import etl
 from etl import Execution, ledger_of, put_raw, reading
 from telemetry.contracts.loader import find_stream
 from telemetry.etl.load import Loader
+from telemetry.lake.raw_object import RawObject
 from telemetry.warehouse.connection import Connection
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -50,7 +51,7 @@ def test_what_was_made_by_another_contract_is_not_loaded(warehouse: Connection, 
         execution.extracted["load_id"],
     )
     with pytest.raises(RuntimeError, match="by another contract"):
-        loader.load([item])
+        loader.load([RawObject.from_document(item)])
     assert ledger_of(warehouse) == []
 
 

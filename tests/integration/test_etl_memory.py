@@ -18,6 +18,7 @@ from telemetry.contracts.schema import rejects_schema
 from telemetry.etl.merge import Redelivery
 from telemetry.etl.parquet import ParquetFileWriter
 from telemetry.interval import Lane
+from telemetry.lake.raw_object import RawObject
 from telemetry.warehouse.connection import Connection
 
 pytestmark = [
@@ -78,11 +79,11 @@ def test_a_queue_object_s_messages_are_held_and_not_their_rows(warehouse: Connec
         ]
         rejects.flush()
     rejects.close({})
-    item: Any = {"lane": Lane.queue, "bucket": "b", "key": "k"}
+    raw_object = RawObject("b", "k", "e", bytes=1, lane=Lane.queue)
     tracemalloc.start()
     try:
         with warehouse, warehouse.cursor() as cursor:
-            Redelivery.find(cursor, item, [pq.ParquetFile(path)])
+            Redelivery.find(cursor, raw_object, [pq.ParquetFile(path)])
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -10,7 +10,9 @@ import pytest
 
 from etl import HOUR_START, at_once, rows
 from telemetry.errors import TelemetryError
-from telemetry.interval import HOUR, Interval
+from telemetry.interval import HOUR, Interval, Lane
+from telemetry.lake.layout import raw_prefix
+from telemetry.lake.raw_object import RawObject
 from telemetry.local.services.postgres import Login
 from telemetry.warehouse.connection import Connection, transaction
 from telemetry.warehouse.ledger import (
@@ -20,10 +22,15 @@ from telemetry.warehouse.ledger import (
     ensure_load,
     find_load,
     list_loads,
-    loaded_keys,
     open_load,
 )
-from telemetry.warehouse.load_objects import ObjectCounts, claim_object, record_object
+from telemetry.warehouse.load_objects import (
+    ObjectCounts,
+    claim_object,
+    count_object,
+    loaded_keys,
+    objects_not_loaded,
+)
 
 INTERVAL = Interval.hour(HOUR_START)
 
@@ -47,24 +54,17 @@ def by_hand(connection: Connection, name: str) -> Load:
     )
 
 
-def add_object(connection: Connection, load: Load, key: str, *numbers: int, lane: str = "lake") -> None:
+def key_of(name: str) -> str:
+    return raw_prefix("door", HOUR_START) + name
+
+
+def add_object(connection: Connection, load: Load, name: str, *numbers: int, lane: Lane = Lane.lake) -> None:
     """An object of that load: messages, redelivered, loaded, duplicate, quarantined."""
     messages, redelivered, loaded, duplicate, quarantined = numbers
+    raw_object = RawObject("raw", key_of(name), etag="", bytes=10, lane=lane)
     with transaction(connection) as cursor:
-        assert claim_object(
-            cursor,
-            load_id=load.load_id,
-            stream="door",
-            lane=lane,
-            bucket="raw",
-            key=key,
-            etag="",
-            size=10,
-            partition_start=HOUR_START,
-        )
+        assert claim_object(cursor, load.load_id, "door", raw_object)
         counts = ObjectCounts(
-            bucket="raw",
-            key=key,
             days={HOUR_START.date(): messages},
             redelivered=redelivered,
             loaded=loaded,
@@ -72,7 +72,7 @@ def add_object(connection: Connection, load: Load, key: str, *numbers: int, lane
             quarantined=quarantined,
             first_error="line 3: wrong" if quarantined else None,
         )
-        record_object(cursor, counts)
+        count_object(cursor, raw_object, counts)
 
 
 def test_an_execution_is_named_after_stream_kind_interval_and_generation(warehouse: Connection) -> None:
@@ -197,7 +197,7 @@ def test_counts_are_by_stream_lane_and_partition(warehouse: Connection) -> None:
     load = opened(warehouse)
     add_object(warehouse, load, "a", 10, 0, 7, 4, 1)
     add_object(warehouse, load, "b", 1, 0, 1, 0, 0)
-    add_object(warehouse, load, "c", 3, 2, 0, 3, 0, lane="queue")
+    add_object(warehouse, load, "c", 3, 2, 0, 3, 0, lane=Lane.queue)
     assert [tuple(row) for row in counts(warehouse)] == [
         ("door", "lake", HOUR_START, 2, 11, 0, 13, 8, 4, 1),
         ("door", "queue", HOUR_START, 1, 3, 2, 3, 0, 3, 0),
@@ -209,11 +209,19 @@ def test_counts_are_by_stream_lane_and_partition(warehouse: Connection) -> None:
 
 def test_the_keys_that_are_loaded_are_found_however_many_are_asked_for(warehouse: Connection) -> None:
     load = opened(warehouse)
-    for key in ("k-0", "k-1500", "k-2999"):
-        add_object(warehouse, load, key, 1, 0, 1, 0, 0)
-    keys = (f"k-{number}" for number in range(3000))
-    assert loaded_keys(warehouse, "raw", keys) == {"k-0", "k-1500", "k-2999"}
-    assert loaded_keys(warehouse, "other", ["k-0"]) == set()
+    names = ("k-0", "k-1500", "k-2999")
+    for name in names:
+        add_object(warehouse, load, name, 1, 0, 1, 0, 0)
+    keys = (key_of(f"k-{number}") for number in range(3000))
+    assert loaded_keys(warehouse, "raw", keys) == set(map(key_of, names))
+    assert loaded_keys(warehouse, "other", [key_of("k-0")]) == set()
+
+
+def test_the_objects_that_are_not_loaded_are_found_in_their_order(warehouse: Connection) -> None:
+    add_object(warehouse, opened(warehouse), "b", 1, 0, 1, 0, 0)
+    places = [("raw", "c"), ("raw", "b"), ("other", "b"), ("raw", "a")]
+    objects = [RawObject(bucket, key_of(name), etag="", bytes=10, lane=Lane.lake) for bucket, name in places]
+    assert objects_not_loaded(warehouse, objects) == [objects[0], *objects[2:]]
 
 
 @pytest.mark.parametrize("table", ["load_objects", "loads"])

@@ -34,9 +34,9 @@ from telemetry.contracts.loader import find_stream, load_streams
 from telemetry.contracts.model import Stream
 from telemetry.errors import TelemetryError
 from telemetry.etl.load import Loader
-from telemetry.etl.manifest import RawObject
 from telemetry.etl.transform import Transformer
-from telemetry.interval import HOUR, Interval
+from telemetry.interval import HOUR, Interval, Lane
+from telemetry.lake.raw_object import RawObject
 from telemetry.local.services.postgres import Login
 from telemetry.warehouse import quarantine_replay as replay
 from telemetry.warehouse.connection import Connection
@@ -314,7 +314,7 @@ def load_all(connection: Connection, stream: Stream, objects: list[list[Any]]) -
     for number, lines in enumerate(objects):
         key = put_raw(lines, name=f"{number}.gz")
         etag = client.head_object(Bucket=raw_bucket(), Key=key)["ETag"].strip('"')
-        item = RawObject(bucket=raw_bucket(), key=key, etag=etag, bytes=1, lane="lake")
+        item = RawObject(raw_bucket(), key, etag, bytes=1, lane=Lane.lake)
         loader.load([transformer.transform(item)])
 
 

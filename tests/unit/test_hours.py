@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.etl.hours import hours_of, prefixes
-from telemetry.interval import HOUR, Interval, Lane
+from telemetry.etl.hours import hours_of
+from telemetry.interval import HOUR, Interval
 
 if TYPE_CHECKING:
     from telemetry.warehouse.ledger import LoadKind
@@ -44,14 +44,3 @@ def test_an_object_that_is_written_now_is_in_an_hour_of_the_queue_s_load(
     found = hours_of("queue", Interval(start, start + HOUR), look_back_hours=look_back_hours, now=now)
     assert {Interval.hour(start).start, Interval.hour(now).start} <= set(found)
     assert found == sorted(set(found))
-
-
-@pytest.mark.parametrize(
-    ("kind", "lanes"),
-    [("hourly", [Lane.lake]), ("daily", [Lane.lake, Lane.queue]), ("queue", [Lane.queue])],
-)
-def test_the_prefixes_of_a_load(kind: LoadKind, lanes: list[Lane]) -> None:
-    folder = {Lane.lake: "raw-data", Lane.queue: "queue-data"}
-    assert prefixes("wind", kind, hours(0)) == [
-        (lane, f"{folder[lane]}/wind/year=2026/month=03/day=01/hour=12/") for lane in lanes
-    ]

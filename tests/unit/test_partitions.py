@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.interval import HOUR, Interval
-from telemetry.lake.layout import FIREHOSE_HOUR, HIVE_HOUR, PROCESSED, derived_key, hour_of, queue_prefix, raw_prefix
+from telemetry.interval import HOUR, Interval, Lane
+from telemetry.lake.layout import FIREHOSE_HOUR, HIVE_HOUR, PROCESSED, hour_of, queue_prefix, raw_prefix
+from telemetry.lake.raw_object import RawObject
 
 moments = st.datetimes(
     min_value=datetime(1970, 1, 2),
@@ -60,15 +62,36 @@ def test_an_offset_moves_the_hour() -> None:
 
 def test_what_is_made_of_an_object_is_in_its_partition_under_its_name() -> None:
     hour = datetime(2026, 1, 2, 3, tzinfo=UTC)
-    key = derived_key(PROCESSED, "door", "lake", f"{raw_prefix('door', hour)}a.jsonl.gz")
+    raw_object = RawObject("raw", f"{raw_prefix('door', hour)}a.jsonl.gz", "e", bytes=1, lane=Lane.lake)
+    key = raw_object.derived_key(PROCESSED)
     assert key == f"processed-data/door/lane=lake/{hour.strftime(HIVE_HOUR)}/a.jsonl.gz.parquet"
-    assert hour_of(key) == hour
+    assert hour_of(key) == raw_object.hour == hour
 
 
 def test_no_two_objects_share_what_is_made_of_them() -> None:
     prefix = raw_prefix("door", datetime(2026, 1, 2, 3, tzinfo=UTC))
     names = ["x.jsonl", "x.jsonl.gz", "a/x.jsonl.gz", "b/x.jsonl.gz", "year=2026/month=01/day=02/hour=03/x.jsonl.gz"]
-    assert len({derived_key(PROCESSED, "door", "lake", prefix + name) for name in names}) == len(names)
+    objects = [RawObject("raw", prefix + name, "e", bytes=1, lane=lane) for name in names for lane in Lane]
+    assert len({one.derived_key(PROCESSED) for one in objects}) == len(objects)
+
+
+raw_objects = st.builds(
+    RawObject,
+    bucket=st.text(),
+    key=st.text(),
+    etag=st.text(),
+    bytes=st.integers(0),
+    lane=st.sampled_from(Lane),
+    rows=st.none() | st.integers(0),
+    error=st.none() | st.text(),
+)
+
+
+@given(raw_objects)
+def test_a_reference_travels_as_json(raw_object: RawObject) -> None:
+    document = raw_object.document()
+    assert None not in document.values()
+    assert RawObject.from_document(json.loads(json.dumps(document))) == raw_object
 
 
 @pytest.mark.parametrize("key", ["", "raw-data/door/x.gz", "raw-data/door/year=2026/month=1/day=1/hour=1/x"])

@@ -9,6 +9,7 @@ from telemetry.config.deployment import Deployment
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import find_stream
 from telemetry.etl.transform import Transformer
+from telemetry.lake.raw_object import RawObject
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -16,4 +17,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     load = event["BatchInput"]
     bucket = Deployment.from_environment().processed_bucket
     transformer = Transformer(client("s3"), find_stream(load["stream"]), bucket, load_settings().transform)
-    return {**load, "objects": [transformer.transform(item) for item in event["Items"]]}
+    objects = map(RawObject.from_document, event["Items"])
+    return {**load, "objects": [transformer.transform(raw_object).document() for raw_object in objects]}

@@ -15,8 +15,8 @@ from telemetry.lake.envelopes import day_number
 from telemetry.lake.history import history_records
 from telemetry.lake.layout import HIVE_HOUR, QUEUE, RAW, hour_of, raw_prefix
 from telemetry.lake.records import read_headers
-from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.load_objects import loaded_keys
 
 READERS = 8
 FOLDERS = {Lane.lake: RAW, Lane.queue: QUEUE}
@@ -91,7 +91,7 @@ class Objects:
         for keys in chain.from_iterable(map(self._pages, prefixes)):
             chosen = [key for key in keys if wanted.searched(key)]
             history += sum(history_records(key) or 0 for key in chosen if wanted.counts(key, _day_of_partition(key)))
-            loaded = ledger.loaded_keys(self.connection, self.bucket, chosen)
+            loaded = loaded_keys(self.connection, self.bucket, chosen)
             missing += (key for key in chosen if key not in loaded)
         with ThreadPoolExecutor(READERS) as pool:
             found = list(pool.map(lambda key: self._messages(key, wanted), missing))

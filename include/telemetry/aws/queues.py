@@ -84,7 +84,7 @@ def queue_url(sqs: Any, name: str) -> str:
     raise TelemetryError(f"There is no queue {name}.", "`telemetry up` makes the queues of new streams.")
 
 
-def visible(sqs: Any, url: str) -> int:
+def visible_messages(sqs: Any, url: str) -> int:
     """About how many messages can be received from a queue now."""
     return _attribute_sum(sqs, url, "ApproximateNumberOfMessages")
 
@@ -108,7 +108,7 @@ def _attribute_sum(sqs: Any, url: str, *names: str) -> int:
 # Its messages
 
 
-def receive(sqs: Any, url: str, most: int, **more: Any) -> list[SqsMessage]:
+def receive_messages(sqs: Any, url: str, most: int, **more: Any) -> list[SqsMessage]:
     """One call: at most ``most`` messages, and no more than ``BATCH_MESSAGES``. ``more`` is of ReceiveMessage."""
     answer = sqs.receive_message(
         QueueUrl=url,
@@ -144,7 +144,7 @@ def receive_until_idle(
             yield messages
 
 
-def delete(sqs: Any, url: str, messages: Iterable[SqsMessage]) -> None:
+def delete_messages(sqs: Any, url: str, messages: Iterable[SqsMessage]) -> None:
     """One call, for at most ``BATCH_MESSAGES``. What SQS keeps all the same comes again."""
     sqs.delete_message_batch(QueueUrl=url, Entries=_entries(messages))
 
@@ -159,7 +159,7 @@ def peek(sqs: Any, url: str, most: int) -> Iterator[SqsMessage]:
     timeout = min(VISIBILITY_TIMEOUT + most // PEEKS_A_SECOND_MIN, VISIBILITY_TIMEOUT_MAX)
     end = time.monotonic() + timeout
     handles: dict[str, str] = {}
-    take = partial(receive, sqs, url, VisibilityTimeout=timeout)
+    take = partial(receive_messages, sqs, url, VisibilityTimeout=timeout)
     try:
         for messages in receive_until_idle(take, most=most, go_on=lambda: time.monotonic() < end):
             new = [message for message in messages if message["MessageId"] not in handles]
@@ -212,15 +212,15 @@ def redrive(
     now. So wherever this dies, a message is in one of the queues or in both, and the ledger knows it by its envelope.
     """
     done = Redriven()
-    for messages in receive_until_idle(partial(receive, sqs, source, VisibilityTimeout=VISIBILITY_TIMEOUT)):
+    for messages in receive_until_idle(partial(receive_messages, sqs, source, VisibilityTimeout=VISIBILITY_TIMEOUT)):
         lines = [(one, _body(one)) for one in messages if one["MessageId"] not in done.refused]
         for batch in chunks(lines, count_max=BATCH_MESSAGES, bytes_max=BATCH_BYTES, size=lambda one: len(one[1])):
-            _move(sqs, source, target, batch, done)
+            _move_batch(sqs, source, target, batch, done)
             on_progress(done.moved)
     return done
 
 
-def _move(sqs: Any, source: str, target: str, batch: Sequence[tuple[SqsMessage, bytes]], done: Redriven) -> None:
+def _move_batch(sqs: Any, source: str, target: str, batch: Sequence[tuple[SqsMessage, bytes]], done: Redriven) -> None:
     """Send one call's messages, and delete those that SQS took."""
     entries = [{"Id": str(number), "MessageBody": body.decode()} for number, (_, body) in enumerate(batch)]
     answer = sqs.send_message_batch(QueueUrl=target, Entries=entries)
@@ -228,7 +228,7 @@ def _move(sqs: Any, source: str, target: str, batch: Sequence[tuple[SqsMessage, 
     for entry in answer.get("Failed", []):
         done.refused[batch[int(entry["Id"])][0]["MessageId"]] = entry.get("Message") or entry["Code"]
     if sent:
-        delete(sqs, source, sent)
+        delete_messages(sqs, source, sent)
     done.moved += len(sent)
 
 

@@ -15,9 +15,9 @@ from botocore.exceptions import ClientError
 from telemetry.aws.queues import (
     BATCH_MESSAGES,
     SqsMessage,
-    delete,
+    delete_messages,
     envelope_line,
-    receive,
+    receive_messages,
     receive_until_idle,
     sent_at,
 )
@@ -70,7 +70,7 @@ def _receive(
     def side_by_side(wanted: int) -> list[SqsMessage]:
         full, rest = divmod(min(wanted, CALLS_AT_ONCE * BATCH_MESSAGES), BATCH_MESSAGES)
         sizes = [BATCH_MESSAGES] * full + [rest] * bool(rest)
-        return list(chain.from_iterable(pool.map(partial(receive, sqs, queue_url), sizes)))
+        return list(chain.from_iterable(pool.map(partial(receive_messages, sqs, queue_url), sizes)))
 
     return receive_until_idle(
         side_by_side,
@@ -95,7 +95,7 @@ def _put(s3: Any, bucket: str, prefix: str, messages: Iterable[SqsMessage]) -> N
 
 def _delete(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, messages: list[SqsMessage]) -> None:
     """Delete what can be deleted: what SQS keeps comes again and is known."""
-    list(pool.map(partial(delete, sqs, queue_url), chunks(messages, count_max=BATCH_MESSAGES)))
+    list(pool.map(partial(delete_messages, sqs, queue_url), chunks(messages, count_max=BATCH_MESSAGES)))
 
 
 def _size(message: SqsMessage) -> int:

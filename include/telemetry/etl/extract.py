@@ -11,11 +11,12 @@ from telemetry.aws.queues import queue_url
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings
 from telemetry.etl.drain import drain
-from telemetry.etl.hours import hours_of, prefixes
-from telemetry.etl.listing import list_objects
-from telemetry.etl.manifest import Manifest, RawObject, manifest_key, write_manifest
+from telemetry.etl.hours import hours_of, list_objects
+from telemetry.etl.manifest import Manifest, manifest_key, write_manifest
 from telemetry.etl.request import Request
+from telemetry.lake.raw_object import RawObject
 from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.load_objects import objects_not_loaded
 
 
 class Extracted(TypedDict):
@@ -55,8 +56,8 @@ class Extraction:
             self._drain(stream, request.execution_name)
         look_back_hours = self.settings.schedules.look_back_hours
         hours = hours_of(kind, request.interval, look_back_hours=look_back_hours, now=datetime.now(UTC))
-        listed = list_objects(self.connection, self.s3, self.deployment.raw_bucket, prefixes(stream, kind, hours))
-        return (item for item, loaded in listed if not loaded)
+        for listed in list_objects(self.s3, self.deployment.raw_bucket, stream, kind, hours):
+            yield from objects_not_loaded(self.connection, listed)
 
     def _drain(self, stream: str, name: str) -> None:
         drain(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
 
 from telemetry.interval import HOUR, Interval, Lane
 from telemetry.lake.layout import queue_prefix, raw_prefix
+from telemetry.lake.raw_object import RawObject
 
 if TYPE_CHECKING:
     from telemetry.warehouse.ledger import LoadKind
@@ -39,6 +42,15 @@ def hours_of(kind: LoadKind, interval: Interval, *, look_back_hours: int, now: d
     return sorted({hour for span in spans for hour in span.hours()})
 
 
-def prefixes(stream: str, kind: LoadKind, hours: list[datetime]) -> list[tuple[Lane, str]]:
-    """Where in the raw bucket the objects of a load's lanes and of those hours are: lane by lane, in their order."""
-    return [(lane, PREFIX[lane](stream, hour)) for lane in LANES[kind] for hour in hours]
+def list_objects(
+    s3: Any, bucket: str, stream: str, kind: LoadKind, hours: Iterable[datetime]
+) -> Iterator[list[RawObject]]:
+    """The objects of those hours, in all lanes of the load, a page of S3's at a time."""
+    pages = s3.get_paginator("list_objects_v2")
+    for lane, hour in product(LANES[kind], hours):
+        for page in pages.paginate(Bucket=bucket, Prefix=PREFIX[lane](stream, hour)):
+            yield [
+                RawObject(bucket, entry["Key"], entry["ETag"].strip('"'), entry["Size"], lane)
+                for entry in page.get("Contents", [])
+                if not entry["Key"].endswith("/")
+            ]

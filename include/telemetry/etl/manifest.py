@@ -6,28 +6,14 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 from telemetry.lake.layout import MANIFESTS
+from telemetry.lake.raw_object import RawObject
 from telemetry.warehouse.connection import Connection
-from telemetry.warehouse.ledger import KEYS_AT_ONCE, loaded_keys
+from telemetry.warehouse.load_objects import KEYS_AT_ONCE, objects_not_loaded
 
 HELD_MAX = 2**20
-
-
-class RawObject(TypedDict):
-    """A reference to a raw object, as it travels through the state machine.
-
-    ``error`` says why it could not be transformed, where it could not and no retry would help.
-    """
-
-    bucket: str
-    key: str
-    etag: str
-    bytes: int
-    lane: str
-    rows: NotRequired[int]
-    error: NotRequired[str]
 
 
 class Manifest(TypedDict):
@@ -45,8 +31,8 @@ def write_manifest(s3: Any, manifest: Manifest, objects: Iterable[RawObject]) ->
     """Write the references, in bounded memory, and return how many they are."""
     number = 0
     with tempfile.SpooledTemporaryFile(max_size=HELD_MAX) as file:
-        for item in objects:
-            file.write(json.dumps(item).encode() + b"\n")
+        for raw_object in objects:
+            file.write(json.dumps(raw_object.document()).encode() + b"\n")
             number += 1
         file.seek(0)
         s3.put_object(Bucket=manifest["bucket"], Key=manifest["key"], Body=file, ContentType="application/jsonl")
@@ -57,7 +43,7 @@ def read_manifest(s3: Any, manifest: Manifest) -> Iterator[RawObject]:
     """The references, in order."""
     body = s3.get_object(Bucket=manifest["bucket"], Key=manifest["key"])["Body"]
     for line in body.iter_lines():
-        yield json.loads(line)
+        yield RawObject.from_document(json.loads(line))
 
 
 def missing_objects(connection: Connection, s3: Any, manifest: Manifest) -> tuple[int, str]:
@@ -65,10 +51,7 @@ def missing_objects(connection: Connection, s3: Any, manifest: Manifest) -> tupl
     missing, first = 0, ""
     objects = read_manifest(s3, manifest)
     while some := list(islice(objects, KEYS_AT_ONCE)):
-        for bucket in sorted({item["bucket"] for item in some}):
-            keys = [item["key"] for item in some if item["bucket"] == bucket]
-            loaded = loaded_keys(connection, bucket, keys)
-            lacking = [key for key in keys if key not in loaded]
-            missing += len(lacking)
-            first = first or "".join(lacking[:1])
+        for raw_object in objects_not_loaded(connection, some):
+            missing += 1
+            first = first or raw_object.key
     return missing, first

@@ -18,8 +18,8 @@ from psycopg2.extras import execute_values
 
 from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import DAY, KEY, LINE, MESSAGE_ID, REJECT, reading_columns
-from telemetry.etl.manifest import RawObject
 from telemetry.interval import Lane
+from telemetry.lake.raw_object import RawObject
 from telemetry.warehouse.connection import Cursor
 
 UNQUOTED_NULL = pacsv.WriteOptions(include_header=False, quoting_style="needed")
@@ -36,16 +36,16 @@ class Redelivery:
     new: pa.Array | None = None
 
     @classmethod
-    def find(cls, cursor: Cursor, item: RawObject, files: list[pq.ParquetFile]) -> Redelivery:
+    def find(cls, cursor: Cursor, raw_object: RawObject, files: list[pq.ParquetFile]) -> Redelivery:
         """Remember the object's message ids, in their order; those that were remembered before are redelivered."""
-        if item["lane"] != Lane.queue:
+        if raw_object.lane is not Lane.queue:
             return cls()
         found = dict(pair for file in files for pair in _messages(file))
         insert = "INSERT INTO queue_messages (message_id, bucket, key) VALUES %s ON CONFLICT DO NOTHING"
         new = execute_values(
             cursor,
             f"{insert} RETURNING message_id",
-            [(message_id, item["bucket"], item["key"]) for message_id in sorted(found)],
+            [(message_id, raw_object.bucket, raw_object.key) for message_id in sorted(found)],
             page_size=1000,
             fetch=True,
         )
@@ -81,7 +81,7 @@ class Merge:
 
     cursor: Cursor
     stream: Stream
-    item: RawObject
+    raw_object: RawObject
     redelivery: Redelivery
 
     def readings(self, file: pq.ParquetFile, load_id: int) -> tuple[int, int]:
@@ -119,7 +119,7 @@ class Merge:
             writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
             for line, item, reason, detail, raw in zip(*(rows[name].to_pylist() for name in columns), strict=True):
                 first = first or f"line {line}: {reason}: {detail}"
-                origin = (self.stream.stream, self.item["bucket"], self.item["key"])
+                origin = (self.stream.stream, self.raw_object.bucket, self.raw_object.key)
                 writer.writerow((*origin, line, item, reason, detail, f"\\x{raw.hex()}"))
             text.seek(0)
             self.cursor.copy_expert(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,12 @@ from telemetry.config.settings import Transform
 from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import KEY, LINE, readings_schema, rejects_schema
 from telemetry.contracts.validate import Reading, compile_contract
-from telemetry.etl.manifest import RawObject
 from telemetry.etl.message_counts import MessageCounts
 from telemetry.etl.parquet import ParquetFileWriter
 from telemetry.interval import Lane
-from telemetry.lake.layout import PROCESSED, QUARANTINE, derived_key, hour_of
+from telemetry.lake.layout import PROCESSED, QUARANTINE
 from telemetry.lake.lines import Body
+from telemetry.lake.raw_object import RawObject
 from telemetry.lake.records import CheckPayload, read_messages
 
 PERMANENT = {"NoSuchKey", "404", "PreconditionFailed", "412", "AccessDenied", "InvalidObjectState"}
@@ -32,32 +33,31 @@ class Transformer:
         self._s3, self._stream, self._bucket, self._limits = s3, stream, bucket, limits
         self._validate = compile_contract(stream)
 
-    def transform(self, item: RawObject) -> RawObject:
+    def transform(self, raw_object: RawObject) -> RawObject:
         """Write the Parquet files of one object; returns the reference with its ``rows``, or with its ``error``."""
         try:
-            raw = self._s3.get_object(Bucket=item["bucket"], Key=item["key"], IfMatch=f'"{item["etag"]}"')
+            raw = self._s3.get_object(Bucket=raw_object.bucket, Key=raw_object.key, IfMatch=f'"{raw_object.etag}"')
         except ClientError as error:
             if error.response["Error"]["Code"] not in PERMANENT:
                 raise
-            return {**item, "error": str(error)}
-        latest = self._stream.latest_event_time(hour_of(item["key"]))
+            return replace(raw_object, error=str(error))
+        check = partial(self._validate, latest=self._stream.latest_event_time(raw_object.hour))
         with tempfile.TemporaryDirectory() as folder:
-            readings, rejects = self._write(
-                raw["Body"], Lane(item["lane"]), partial(self._validate, latest=latest), item, Path(folder)
-            )
+            readings, rejects = self._write(raw["Body"], check, raw_object, Path(folder))
             if rejects.written:
-                self._upload(rejects, QUARANTINE, item)
-            self._upload(readings, PROCESSED, item)
-        return {**item, "rows": readings.written + rejects.written}
+                self._upload(rejects, raw_object.derived_key(QUARANTINE))
+            self._upload(readings, raw_object.derived_key(PROCESSED))
+        return replace(raw_object, rows=readings.written + rejects.written)
 
     def _write(
-        self, body: Body, lane: Lane, check: CheckPayload, item: RawObject, folder: Path
+        self, body: Body, check: CheckPayload, raw_object: RawObject, folder: Path
     ) -> tuple[ParquetFileWriter, ParquetFileWriter]:
+        lane = raw_object.lane
         readings = ParquetFileWriter(
             folder / "readings.parquet", readings_schema(self._stream, lane), [column.name for column in KEY]
         )
         rejects = ParquetFileWriter(folder / "rejects.parquet", rejects_schema(lane), [column.name for column in LINE])
-        counts = MessageCounts(hour_of(item["key"]))
+        counts = MessageCounts(raw_object.hour)
         size = line = place = 0
         for message in read_messages(body, check, self._limits.record_bytes_max):
             size += message.size
@@ -75,11 +75,10 @@ class Transformer:
                 readings.flush()
                 rejects.flush()
                 size = 0
-        rejects.close({"etag": item["etag"]})
-        readings.close({"etag": item["etag"], "rejects": str(rejects.written), **counts.metadata()})
+        rejects.close({"etag": raw_object.etag})
+        readings.close({"etag": raw_object.etag, "rejects": str(rejects.written), **counts.metadata()})
         return readings, rejects
 
-    def _upload(self, sheet: ParquetFileWriter, folder: str, item: RawObject) -> None:
-        key = derived_key(folder, self._stream.stream, item["lane"], item["key"])
-        with sheet.path.open("rb") as file:
+    def _upload(self, written: ParquetFileWriter, key: str) -> None:
+        with written.path.open("rb") as file:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=file)

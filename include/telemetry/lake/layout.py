@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 RAW = "raw-data"
 QUEUE = "queue-data"
@@ -16,7 +17,16 @@ RULE_ERRORS = "rule-errors"
 HIVE_HOUR = "year=%Y/month=%m/day=%d/hour=%H"
 # The same in Firehose's words. `yyyy` is the year; `YYYY` would be the week's, which differs around New Year.
 FIREHOSE_HOUR = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}"
-_IN_KEY = re.compile(r"/year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d)/")
+_PARTITION = re.compile(r"/(year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d))/")
+
+
+class KeyParts(NamedTuple):
+    """The key of a raw object, taken apart: ``name`` is all that follows the partition."""
+
+    stream: str
+    partition: str
+    hour: datetime
+    name: str
 
 
 def raw_prefix(stream: str, hour: datetime) -> str:
@@ -29,13 +39,19 @@ def queue_prefix(stream: str, hour: datetime) -> str:
     return f"{QUEUE}/{stream}/{hour.astimezone(UTC).strftime(HIVE_HOUR)}/"
 
 
-def derived_key(folder: str, stream: str, lane: str, raw_key: str) -> str:
-    """Where what is made of a raw object goes: below ``folder``, in the raw object's partition, under its name.
+def parse_key(key: str) -> KeyParts:
+    """The parts of a raw object's key.
 
-    No two raw objects of a stream and a lane share it: the name is all of the key that follows the partition.
+    Raises:
+        ValueError: the key is in no hour partition.
     """
-    partition = _partition(raw_key)
-    return f"{folder}/{stream}/lane={lane}{partition[0]}{raw_key[partition.end() :]}.parquet"
+    found = _PARTITION.search(key)
+    if found is None:
+        raise ValueError(f"{key!r} is in no hour partition")
+    partition, *numbers = found.groups()
+    year, month, day, hour = map(int, numbers)
+    stream = key[: found.start()].partition("/")[2]
+    return KeyParts(stream, partition, datetime(year, month, day, hour, tzinfo=UTC), key[found.end() :])
 
 
 def hour_of(key: str) -> datetime:
@@ -44,12 +60,4 @@ def hour_of(key: str) -> datetime:
     Raises:
         ValueError: the key is in no hour partition.
     """
-    year, month, day, hour = (int(part) for part in _partition(key).groups())
-    return datetime(year, month, day, hour, tzinfo=UTC)
-
-
-def _partition(key: str) -> re.Match[str]:
-    found = _IN_KEY.search(key)
-    if found is None:
-        raise ValueError(f"{key!r} is in no hour partition")
-    return found
+    return parse_key(key).hour

@@ -187,17 +187,6 @@ def list_loads(
         return _select(cursor, where, tuple(value for _, value in given), limit)
 
 
-def loaded_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> set[str]:
-    """Those of the keys whose objects are loaded."""
-    loaded: set[str] = set()
-    remaining = iter(keys)
-    with transaction(connection) as cursor:
-        while some := list(islice(remaining, KEYS_AT_ONCE)):
-            cursor.execute("SELECT key FROM load_objects WHERE bucket = %s AND key = ANY(%s)", (bucket, some))
-            loaded.update(key for (key,) in cursor)
-    return loaded
-
-
 def known_messages(connection: Connection, message_ids: Iterable[str]) -> set[str]:
     """Those of the ids whose messages an object of the queue lane has brought into the ledger."""
     known: set[str] = set()

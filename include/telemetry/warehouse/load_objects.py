@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from itertools import islice
 
-from telemetry.warehouse.connection import Cursor
+from telemetry.lake.raw_object import RawObject
+from telemetry.warehouse.connection import Connection, Cursor, transaction
+
+KEYS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class ObjectCounts:
     """What became of an object's messages and rows; ``days`` are its messages by the day they were received."""
 
-    bucket: str
-    key: str
     days: Mapping[date, int]
     redelivered: int
     loaded: int
@@ -27,29 +29,49 @@ class ObjectCounts:
         return self.loaded + self.duplicate + self.quarantined
 
 
-def claim_object(
-    cursor: Cursor,
-    *,
-    load_id: int,
-    stream: str,
-    lane: str,
-    bucket: str,
-    key: str,
-    etag: str,
-    size: int,
-    partition_start: datetime,
-) -> bool:
+def loaded_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> set[str]:
+    """Those of the keys whose objects are loaded."""
+    loaded: set[str] = set()
+    remaining = iter(keys)
+    with transaction(connection) as cursor:
+        while some := list(islice(remaining, KEYS_AT_ONCE)):
+            cursor.execute("SELECT key FROM load_objects WHERE bucket = %s AND key = ANY(%s)", (bucket, some))
+            loaded.update(key for (key,) in cursor)
+    return loaded
+
+
+def objects_not_loaded(connection: Connection, objects: Iterable[RawObject]) -> list[RawObject]:
+    """Those of the objects that the ledger lacks, in their order."""
+    objects = list(objects)
+    loaded = {
+        (bucket, key)
+        for bucket in {one.bucket for one in objects}
+        for key in loaded_keys(connection, bucket, [one.key for one in objects if one.bucket == bucket])
+    }
+    return [one for one in objects if (one.bucket, one.key) not in loaded]
+
+
+def claim_object(cursor: Cursor, load_id: int, stream: str, raw_object: RawObject) -> bool:
     """Take an object's place in the ledger. Waits for a transaction that has it; ``False`` when that one commits."""
     cursor.execute(
         """INSERT INTO load_objects (bucket, key, stream, lane, partition_start, load_id, etag, bytes,
             messages, rows_read, loaded, duplicate, quarantined)
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING""",
-        (bucket, key, stream, lane, partition_start, load_id, etag, size),
+        (
+            raw_object.bucket,
+            raw_object.key,
+            stream,
+            raw_object.lane,
+            raw_object.hour,
+            load_id,
+            raw_object.etag,
+            raw_object.bytes,
+        ),
     )
     return cursor.rowcount == 1
 
 
-def record_object(cursor: Cursor, counts: ObjectCounts) -> None:
+def count_object(cursor: Cursor, raw_object: RawObject, counts: ObjectCounts) -> None:
     """Count a claimed object, and add it to its load's sums: the last thing that its transaction does.
 
     So a load's sums are those of its objects at every moment, also while it runs, and after it was closed. Loaders of
@@ -66,8 +88,8 @@ def record_object(cursor: Cursor, counts: ObjectCounts) -> None:
             counts.duplicate,
             counts.quarantined,
             counts.first_error,
-            counts.bucket,
-            counts.key,
+            raw_object.bucket,
+            raw_object.key,
         ),
     )
     cursor.execute(
@@ -75,7 +97,7 @@ def record_object(cursor: Cursor, counts: ObjectCounts) -> None:
         SELECT bucket, key, stream, lane, received.day, received.messages
         FROM load_objects, unnest(%s::date[], %s::bigint[]) AS received (day, messages)
         WHERE bucket = %s AND key = %s""",
-        (list(counts.days.keys()), list(counts.days.values()), counts.bucket, counts.key),
+        (list(counts.days.keys()), list(counts.days.values()), raw_object.bucket, raw_object.key),
     )
     cursor.execute(
         """UPDATE loads SET objects = loads.objects + 1, bytes = loads.bytes + one.bytes,
@@ -83,5 +105,5 @@ def record_object(cursor: Cursor, counts: ObjectCounts) -> None:
             duplicate = loads.duplicate + one.duplicate, quarantined = loads.quarantined + one.quarantined,
             first_error = coalesce(loads.first_error, one.first_error)
         FROM load_objects AS one WHERE one.bucket = %s AND one.key = %s AND one.load_id = loads.load_id""",
-        (counts.bucket, counts.key),
+        (raw_object.bucket, raw_object.key),
     )

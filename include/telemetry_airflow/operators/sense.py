@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -12,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import load_settings
-from telemetry.etl.hours import hours_of, prefixes
+from telemetry.etl.hours import hours_of, list_objects
 from telemetry.interval import HOUR
 from telemetry_airflow.intervals import interval_in, settled_at
 from telemetry_airflow.triggers import SHORTEST_WAIT
@@ -37,16 +36,18 @@ class _SensingOperator(BaseOperator):
         return hours_of(kind, interval_in(context, kind), look_back_hours=look_back_hours, now=datetime.now(UTC))
 
     def count_objects(self, kind: LoadKind, hours: list[datetime]) -> tuple[int, int]:
-        """The objects of those hours: how many the ledger lacks, and how many it has."""
+        """The objects of those hours: how many there are, and how many of them the ledger lacks."""
         from telemetry.aws.clients import client
-        from telemetry.etl.listing import list_objects
         from telemetry.warehouse.connection import connect
+        from telemetry.warehouse.load_objects import objects_not_loaded
 
         deployment = Deployment.from_environment()
+        there = lacking = 0
         with connect(deployment.database_secret) as connection:
-            listed = list_objects(connection, client("s3"), deployment.raw_bucket, prefixes(self.stream, kind, hours))
-            counts = Counter(loaded for _, loaded in listed)
-        return counts[False], counts[True]
+            for listed in list_objects(client("s3"), deployment.raw_bucket, self.stream, kind, hours):
+                there += len(listed)
+                lacking += len(objects_not_loaded(connection, listed))
+        return there, lacking
 
     def skip(self, context: Context, why: str) -> NoReturn:
         """End the task as skipped, with the reason where ``record_load`` finds it."""
@@ -78,12 +79,12 @@ class AwaitHourOperator(_SensingOperator):
     def look(self, context: Context, event: object = None) -> int:
         """What ``execute`` does once the hour is settled."""
         hours = self.hours(context, "hourly")
-        unloaded, loaded = self.count_objects("hourly", hours)
-        if unloaded:
-            return unloaded
+        there, lacking = self.count_objects("hourly", hours)
+        if lacking:
+            return lacking
         span = f"from {hours[0]:%Y-%m-%dT%H:%MZ} to {hours[-1] + HOUR:%Y-%m-%dT%H:%MZ}"
-        all_loaded = f"All objects ({loaded:,}) that arrived {span} are loaded already."
-        return self.skip(context, all_loaded if loaded else f"Nothing arrived {span}.")
+        all_loaded = f"All objects ({there:,}) that arrived {span} are loaded already."
+        return self.skip(context, all_loaded if there else f"Nothing arrived {span}.")
 
 
 class CheckQueueOperator(_SensingOperator):
@@ -98,13 +99,13 @@ class CheckQueueOperator(_SensingOperator):
             AirflowSkipException: there is nothing.
         """
         from telemetry.aws.clients import client
-        from telemetry.aws.queues import queue_url, visible
+        from telemetry.aws.queues import queue_url, visible_messages
 
         sqs, name = client("sqs"), load_settings().names.queue(self.stream)
-        if messages := visible(sqs, queue_url(sqs, name)):
+        if messages := visible_messages(sqs, queue_url(sqs, name)):
             return messages
-        unloaded, _ = self.count_objects("queue", self.hours(context, "queue"))
-        if not unloaded:
+        _, lacking = self.count_objects("queue", self.hours(context, "queue"))
+        if not lacking:
             self.skip(context, f"The queue {name} is empty, and all that was drained from it is loaded.")
-        self.log.info("%d objects of the queue lane are not loaded yet.", unloaded)
+        self.log.info("%d objects of the queue lane are not loaded yet.", lacking)
         return 0
