@@ -134,7 +134,7 @@ BREAKS = [
     Break(
         "the hour does not look back",
         "a late object is taken by the next hour",
-        (Edit(f"{TELEMETRY}/etl/extract.py", "Interval(interval.start - look_back, interval.end)", "interval"),),
+        (Edit(f"{TELEMETRY}/etl/hours.py", "Interval(interval.start - look_back, interval.end)", "interval"),),
         "late_object",
     ),
     Break(

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from telemetry.aws.metrics import oldest_message_sent
-from telemetry.aws.queues import depth, look, message_id_and_time, queue_url
+from telemetry.aws.queues import depth, message_id_and_time, peek, queue_url
 from telemetry.config.names import Names
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
@@ -66,7 +66,7 @@ def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> fro
         there, seen = depth(sqs, url), 0
         if 0 < there <= DEAD_LETTERS_MAX:
             # The depth is an estimate: there may be more.
-            for message in look(sqs, url, DEAD_LETTERS_MAX + 1):
+            for message in peek(sqs, url, DEAD_LETTERS_MAX + 1):
                 seen += 1
                 message_id, received_at = message_id_and_time(message)
                 if received_at.date() == day:
