@@ -17,7 +17,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch
 
-from . import metrics, seam
+from . import metrics, patching
 
 Alarm = dict[str, Any]
 
@@ -35,10 +35,10 @@ _changed: set[str] = set()
 def install() -> None:
     """Replace ministack's evaluation of one alarm; its own occasions for it stay."""
     for name in ("_alarms", "_metrics", "_calc_stats", "_stat_value", "_dims_key", "_dims_from_list"):
-        seam.private(cloudwatch, name)
+        patching.private(cloudwatch, name)
     for name in ("_record_history", "_dispatch_alarm_actions", "_evaluate_parent_alarms"):
-        seam.private(cloudwatch, name)
-    seam.replace(cloudwatch, "_evaluate_alarm", lambda original: evaluate)
+        patching.private(cloudwatch, name)
+    patching.replace(cloudwatch, "_evaluate_alarm", lambda original: evaluate)
 
 
 def evaluate_all() -> bool:

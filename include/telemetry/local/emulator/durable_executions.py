@@ -18,7 +18,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import stepfunctions
 
-from . import seam
+from . import patching
 from .journal import journal
 
 RUNNING = "RUNNING"
@@ -31,11 +31,11 @@ _ending: set[str] = set()
 def install() -> None:
     """Journal starts and ends, and keep what runs from being failed at a start."""
     for name in ("_executions", "_map_runs", "_run_execution"):
-        seam.private(stepfunctions, name)
-    seam.replace(stepfunctions, "_emit_execution_status_event", _journaling)
-    seam.replace(stepfunctions, "_describe_execution", _once_journaled)
-    seam.replace(stepfunctions, "_list_executions", _once_journaled)
-    seam.replace(stepfunctions, "_restore_state", _keeping_what_runs)
+        patching.private(stepfunctions, name)
+    patching.replace(stepfunctions, "_emit_execution_status_event", _journaling)
+    patching.replace(stepfunctions, "_describe_execution", _once_journaled)
+    patching.replace(stepfunctions, "_list_executions", _once_journaled)
+    patching.replace(stepfunctions, "_restore_state", _keeping_what_runs)
     journal.register("execution", "stepfunctions", _set_again)
 
 

@@ -12,17 +12,17 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions
 
-from . import seam
+from . import patching
 
 
 def install() -> None:
     """Replace the start of an execution and of a task, the choice of a retrier and the failing of an execution."""
     for name in ("_executions", "_state_machines", "_map_runs", "_resolve_state_machine_arn", "_ExecutionError"):
-        seam.private(stepfunctions, name)
-    seam.replace(stepfunctions, "_start_execution", _attaching)
-    seam.replace(stepfunctions, "_find_matching_retrier", _waiting_as_told)
-    seam.replace(stepfunctions, "_fail_execution", _unless_stopped)
-    seam.replace(stepfunctions, "_execute_task", _until_stopped)
+        patching.private(stepfunctions, name)
+    patching.replace(stepfunctions, "_start_execution", _attaching)
+    patching.replace(stepfunctions, "_find_matching_retrier", _waiting_as_told)
+    patching.replace(stepfunctions, "_fail_execution", _unless_stopped)
+    patching.replace(stepfunctions, "_execute_task", _until_stopped)
 
 
 def _attaching(start: Any) -> Any:

@@ -26,7 +26,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, get_account_id, get_region, new_uuid
 from ministack.services import firehose
 
-from . import seam, state
+from . import patching, state
 from .firehose_delivery import Target, deliver, target
 from .journal import journal
 from .metrics import Metric, record
@@ -193,7 +193,7 @@ class Buffers:
 
 def install() -> Buffers:
     """Replace ministack's delivery to S3."""
-    seam.private(firehose, "_streams")
+    patching.private(firehose, "_streams")
     buffers = Buffers()
 
     def buffering(deliver_at_once: Any) -> Any:
@@ -207,8 +207,8 @@ def install() -> Buffers:
 
         return accept
 
-    seam.replace(firehose, "_deliver_records_to_s3", buffering)
-    handlers = seam.private(firehose, "_HANDLERS")
+    patching.replace(firehose, "_deliver_records_to_s3", buffering)
+    handlers = patching.private(firehose, "_HANDLERS")
     handlers["PutRecord"] = _unavailable_when_full(handlers["PutRecord"])
     return buffers
 

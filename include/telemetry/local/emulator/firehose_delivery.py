@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from ministack.services import firehose
 
-from . import seam
+from . import patching
 from .objects import put_object
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 EXTENSIONS = {"GZIP": ".gz", "UNCOMPRESSED": ""}
 
-_java_time = seam.private(firehose, "_java_time")
-_evaluate_prefix = seam.private(firehose, "_evaluate_prefix")
-_bucket_of = seam.private(firehose, "_s3_bucket_from_arn")
-_DeliveryError = seam.private(firehose, "_DeliveryError")
+_java_time = patching.private(firehose, "_java_time")
+_evaluate_prefix = patching.private(firehose, "_evaluate_prefix")
+_bucket_of = patching.private(firehose, "_s3_bucket_from_arn")
+_DeliveryError = patching.private(firehose, "_DeliveryError")
 
 
 @dataclass(frozen=True)

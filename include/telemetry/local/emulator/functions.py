@@ -15,7 +15,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from . import seam
+from . import patching
 
 REPORTED = '"trace": traceback.format_exc()'
 WATCH = """
@@ -39,12 +39,12 @@ _last_answer: ContextVar[dict[str, Any]] = ContextVar("_last_answer")
 
 def install() -> None:
     """Make the worker script name the exception's class and watch the emulator; carry the name to the answer."""
-    script = seam.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
+    script = patching.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
     if script.count(REPORTED) != 1:
-        seam.refuse("the worker script of ministack's Lambda")
+        patching.refuse("the worker script of ministack's Lambda")
     lambda_runtime._PYTHON_WORKER_SCRIPT = WATCH + script.replace(REPORTED, REPORTED + ', "type": type(e).__name__')
-    seam.replace(lambda_runtime.Worker, "invoke", _remembering)
-    seam.replace(lambda_svc, "_execute_function_warm", _naming_errors)
+    patching.replace(lambda_runtime.Worker, "invoke", _remembering)
+    patching.replace(lambda_svc, "_execute_function_warm", _naming_errors)
 
 
 def stop_all() -> None:

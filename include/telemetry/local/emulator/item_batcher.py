@@ -16,7 +16,7 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-from . import seam
+from . import patching
 
 PAYLOAD_LIMIT = 256 * 1024
 READ_BY_THE_BATCHER = ("ItemBatcher", "ItemReader", "ItemSelector", "Parameters")
@@ -25,9 +25,9 @@ READ_BY_THE_BATCHER = ("ItemBatcher", "ItemReader", "ItemSelector", "Parameters"
 def install() -> None:
     """Replace the run of a Distributed Map that has an ItemBatcher, and the run of a child's states."""
     for name in ("_read_map_items", "_resolve_path_or_ctx", "_resolve_params_obj", "_ExecutionError"):
-        seam.private(stepfunctions, name)
-    seam.replace(stepfunctions, "_run_distributed_map", _batching)
-    seam.replace(stepfunctions, "_run_sub_machine", _in_own_context)
+        patching.private(stepfunctions, name)
+    patching.replace(stepfunctions, "_run_distributed_map", _batching)
+    patching.replace(stepfunctions, "_run_sub_machine", _in_own_context)
 
 
 def _batching(run_map: Any) -> Any:

@@ -22,7 +22,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from . import seam
+from . import patching
 
 SEARCHED = "_LAMBDA_LAYERS_DIRS"
 """Where ministack's worker script looks for unpacked layers."""
@@ -33,14 +33,14 @@ _unpacking = Lock()
 
 def install(folder: Path) -> None:
     """Unpack layers into the scratch folder, and keep their zips in ``folder``."""
-    if SEARCHED not in seam.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT"):
-        seam.refuse("the worker script of ministack's Lambda")
+    if SEARCHED not in patching.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT"):
+        patching.refuse("the worker script of ministack's Lambda")
     for name in ("_layers", "_resolve_layer_zip"):
-        seam.private(lambda_svc, name)
+        patching.private(lambda_svc, name)
     folder.mkdir(parents=True, exist_ok=True)
-    seam.replace(lambda_runtime.Worker, "_spawn", _finding_layers_unpacked)
-    seam.replace(lambda_svc, "get_state", lambda original: _putting_zips_aside(original, folder))
-    seam.replace(lambda_svc, "_restore_state", lambda original: _taking_zips_back(original, folder))
+    patching.replace(lambda_runtime.Worker, "_spawn", _finding_layers_unpacked)
+    patching.replace(lambda_svc, "get_state", lambda original: _putting_zips_aside(original, folder))
+    patching.replace(lambda_svc, "_restore_state", lambda original: _taking_zips_back(original, folder))
 
 
 def _finding_layers_unpacked(spawn: Any) -> Any:

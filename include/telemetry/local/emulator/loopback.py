@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import Any
 
-from . import seam
+from . import patching
 
 ANYWHERE = ("0.0.0.0", "::", "", None)  # noqa: S104
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -18,7 +18,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 def install() -> None:
     """Move servers that ask for every interface to loopback, and refuse any other address that is not loopback."""
-    seam.replace(asyncio.base_events.BaseEventLoop, "create_server", _on_loopback)
+    patching.replace(asyncio.base_events.BaseEventLoop, "create_server", _on_loopback)
     sys.addaudithook(_refuse_other_addresses)
 
 

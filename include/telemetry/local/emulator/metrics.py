@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import cloudwatch
 
-from . import seam
+from . import patching
 from .journal import journal
 
 MINUTE = 60
@@ -99,8 +99,8 @@ def settle() -> None:
 
 def _store(metric: Metric, timestamp: int, statistics: Statistics) -> None:
     dimensions = dict(metric.dimensions)
-    points: list[dict[str, Any]] = seam.private(cloudwatch, "_metric_bucket")(
-        (metric.namespace, metric.name, seam.private(cloudwatch, "_dims_key")(dimensions))
+    points: list[dict[str, Any]] = patching.private(cloudwatch, "_metric_bucket")(
+        (metric.namespace, metric.name, patching.private(cloudwatch, "_dims_key")(dimensions))
     )
     point = next((p for p in reversed(points[-3:]) if p["Timestamp"] == timestamp and "_stat" in p), None)
     if point is None:
@@ -124,12 +124,12 @@ def install() -> None:
     ministack's eviction of old datapoints is the one thing it calls before each of its operations; once a minute is
     enough for that.
     """
-    seam.private(cloudwatch, "_metric_bucket")
-    seam.private(cloudwatch, "_dims_key")
-    seam.replace(cloudwatch, "TWO_WEEKS_SECONDS", lambda _: KEPT_SECONDS)
-    seam.replace(cloudwatch, "_evict_old_metrics", _settling)
-    seam.replace(cloudwatch, "get_state", _settled)
-    seam.replace(cloudwatch, "_store_datum", _journaled)
+    patching.private(cloudwatch, "_metric_bucket")
+    patching.private(cloudwatch, "_dims_key")
+    patching.replace(cloudwatch, "TWO_WEEKS_SECONDS", lambda _: KEPT_SECONDS)
+    patching.replace(cloudwatch, "_evict_old_metrics", _settling)
+    patching.replace(cloudwatch, "get_state", _settled)
+    patching.replace(cloudwatch, "_store_datum", _journaled)
     journal.register("metric name", "", _name_again)
     journal.register("metric", "cloudwatch", _count_again)
 

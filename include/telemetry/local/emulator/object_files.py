@@ -31,12 +31,12 @@ def install(folder: Path) -> None:
     """Replace how ministack writes the files of an object; ``folder`` takes what is not complete."""
     from ministack.services import s3
 
-    from . import seam
+    from . import patching
 
     folder.mkdir(parents=True)
-    seam.replace(s3, "_atomic_write", lambda original: _writing_aside(folder))
+    patching.replace(s3, "_atomic_write", lambda original: _writing_aside(folder))
     for name in ("_persist_object", "_persist_delete_marker"):
-        seam.replace(s3, name, lambda original: _all_or_nothing(original, folder))
+        patching.replace(s3, name, lambda original: _all_or_nothing(original, folder))
 
 
 def _writing_aside(folder: Path) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, SupportsIndex
 
 from ministack.services import sqs
 
-from . import seam, state
+from . import patching, state
 from .journal import journal
 
 Message = dict[str, Any]
@@ -24,8 +24,8 @@ _replayed: dict[Key, dict[str, Message]] = {}
 
 def install() -> None:
     """Make every queue's messages a list that is journaled."""
-    seam.private(sqs, "_queues")._data = QueueTable()
-    seam.replace(sqs, "_restore_state", _then_journaled)
+    patching.private(sqs, "_queues")._data = QueueTable()
+    patching.replace(sqs, "_restore_state", _then_journaled)
     journal.register("sent", "sqs", _send_again)
     journal.register("deleted", "sqs", _delete_again)
     state.when_restored(_finish)

@@ -19,7 +19,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import sqs
 
-from . import queue_messages, seam
+from . import patching, queue_messages
 from .journal import journal
 from .metrics import Metric, record
 
@@ -30,18 +30,18 @@ HANDLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def install() -> None:
     """Replace sending (to count), receiving and deleting (to be quick)."""
     for name in ("_queues", "_get_q", "_Err", "_ensure_msg_fields", "_validate_batch_entries", "_queue_by_arn"):
-        seam.private(sqs, name)
+        patching.private(sqs, name)
     queue_messages.install()
-    seam.replace(sqs, "_act_send_message", _counting)
-    seam.replace(sqs, "_act_send_message_batch", _as_one_event)
-    seam.replace(sqs, "_collect_msgs", _from_the_front)
-    seam.replace(sqs, "_dlq_sweep", lambda original: _sweep)
-    seam.replace(sqs, "_expire_retained", lambda original: _expire)
-    seam.replace(sqs, "_act_delete_message", lambda original: _delete)
-    seam.replace(sqs, "_act_delete_message_batch", lambda original: _delete_batch)
-    seam.replace(sqs, "_receive_messages_for_esm", _as_one_event)
-    seam.replace(sqs, "_delete_messages_for_esm", lambda original: _delete_for_function)
-    handlers = seam.private(sqs, "_HANDLERS")
+    patching.replace(sqs, "_act_send_message", _counting)
+    patching.replace(sqs, "_act_send_message_batch", _as_one_event)
+    patching.replace(sqs, "_collect_msgs", _from_the_front)
+    patching.replace(sqs, "_dlq_sweep", lambda original: _sweep)
+    patching.replace(sqs, "_expire_retained", lambda original: _expire)
+    patching.replace(sqs, "_act_delete_message", lambda original: _delete)
+    patching.replace(sqs, "_act_delete_message_batch", lambda original: _delete_batch)
+    patching.replace(sqs, "_receive_messages_for_esm", _as_one_event)
+    patching.replace(sqs, "_delete_messages_for_esm", lambda original: _delete_for_function)
+    handlers = patching.private(sqs, "_HANDLERS")
     for action, name in (("SendMessage", "send_message"), ("DeleteMessage", "delete_message")):
         handlers[action] = getattr(sqs, f"_act_{name}")
         handlers[f"{action}Batch"] = getattr(sqs, f"_act_{name}_batch")

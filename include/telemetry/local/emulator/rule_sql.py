@@ -21,7 +21,7 @@ from typing import Any
 from ministack.core.responses import new_uuid
 from ministack.services import iot
 
-from . import seam
+from . import patching
 
 NOT_JSON = object()
 USED = (
@@ -87,7 +87,7 @@ class Query:
 def install() -> None:
     """Make sure that ministack has what is used of it."""
     for name in USED:
-        seam.private(iot, name)
+        patching.private(iot, name)
 
 
 def select(message: Message) -> Selected | None:

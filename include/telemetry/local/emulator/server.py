@@ -26,8 +26,8 @@ from . import (
     loopback,
     metrics,
     object_files,
+    patching,
     queues,
-    seam,
     state,
     topic_rules,
 )
@@ -129,9 +129,9 @@ def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]
             await ministack_app.app(scope, receive, send)
 
     for name in ("app", "_ready_scripts_state", "_iot_mtls_state"):
-        seam.private(ministack_app, name)
-    seam.private(iot, "mtls_stop")
-    seam.private(iot, "_mtls_context")
+        patching.private(ministack_app, name)
+    patching.private(iot, "mtls_stop")
+    patching.private(iot, "_mtls_context")
     return application
 
 

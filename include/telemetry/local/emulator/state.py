@@ -24,7 +24,7 @@ from ministack import app as ministack_app
 from ministack.core import persistence
 from ministack.services import cloudwatch, sqs, stepfunctions
 
-from . import seam
+from . import patching
 from .journal import Position, journal
 
 LARGEST_JOURNAL = 64 << 20
@@ -47,15 +47,15 @@ _extra: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {}
 def install(folder: Path) -> None:
     """Save what requests change, keep positions in journaled services' state, and replay ``folder`` at the start."""
     for name in ("_state_format_version", "_json_default"):
-        seam.private(persistence, name)
+        patching.private(persistence, name)
     for name in ("_state_map", "_build_persistence_save_dict", "SERVICE_REGISTRY"):
-        seam.private(ministack_app, name)
+        patching.private(ministack_app, name)
     for key, module in (("sqs", sqs), ("cloudwatch", cloudwatch), ("stepfunctions", stepfunctions)):
-        seam.replace(module, "get_state", _with_position)
-        seam.replace(module, "_restore_state", partial(_taking_position, key))
-    seam.replace(ministack_app, "_load_persisted_state", lambda original: _then_replay(original, folder))
-    seam.replace(ministack_app, "save_all", lambda original: lambda services: _finish())
-    handlers = seam.private(ministack_app, "SERVICE_HANDLERS")
+        patching.replace(module, "get_state", _with_position)
+        patching.replace(module, "_restore_state", partial(_taking_position, key))
+    patching.replace(ministack_app, "_load_persisted_state", lambda original: _then_replay(original, folder))
+    patching.replace(ministack_app, "save_all", lambda original: lambda services: _finish())
+    handlers = patching.private(ministack_app, "SERVICE_HANDLERS")
     for service, handler in list(handlers.items()):
         handlers[service] = _saving(service, handler)
 

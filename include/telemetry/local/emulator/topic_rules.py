@@ -26,7 +26,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import iot
 
-from . import firehose, rule_sql, seam
+from . import firehose, patching, rule_sql
 from .journal import journal
 from .metrics import Metric, record
 from .objects import put_object
@@ -52,9 +52,9 @@ def install() -> None:
     """Replace the run of a rule's actions."""
     rule_sql.install()
     for name in USED:
-        seam.private(iot, name)
+        patching.private(iot, name)
     iot._RULE_ACTION_RESOURCE_KEYS.update(firehose=("deliveryStreamName",), s3=("bucketName",))
-    seam.replace(iot, "_run_rule_actions", lambda original: run)
+    patching.replace(iot, "_run_rule_actions", lambda original: run)
 
 
 async def run(
