@@ -73,6 +73,12 @@ def _location(fault: ErrorDetails) -> tuple[int | str, ...]:
     return (*fault["loc"], *getattr(fault.get("ctx", {}).get("error"), "location", ()))
 
 
+def place_of(path: Path, *field: str) -> str:
+    """``FILE:LINE: FIELD``: where a document that was read says something that another file contradicts."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=Loader)
+    return f"{path}:{_line_of(node, field)}: {_field(field)}"
+
+
 def _field(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location) or "the document"
 

@@ -183,10 +183,10 @@ def _prove() -> None:
         "Messages by stream and partition", _partition_rows(), ("stream", "partition", "lane", "messages", *COUNTED)
     )
     print_lanes(accounts)
-    open_ends = [name for name, one in accounts.items() if one.in_flight or one.unaccounted]
-    if open_ends:
+    moving = [name for name, one in accounts.items() if not one.at_rest]
+    if moving:
         raise TelemetryError(
-            f"Not every message of {', '.join(open_ends)} is accounted for.", "`telemetry status` counts again."
+            f"Not every message of {', '.join(moving)} is accounted for.", "`telemetry status` counts again."
         )
     print("Published = loaded + duplicate + quarantined, for every stream and lane.")
     environment = {name: os.environ[f"TELEMETRY_AIRFLOW_{name}"] for name in ("URL", "USER", "PASSWORD")}
@@ -198,8 +198,7 @@ def _at_rest() -> dict[str, StreamAccount]:
     deadline = time.monotonic() + SETTLE_SECONDS / 4
     while True:
         accounts = {name: one for name, one in accounts_now().items() if name in STREAMS}
-        at_rest = not any(one.in_flight or one.unaccounted for one in accounts.values())
-        if at_rest or time.monotonic() > deadline:
+        if all(one.at_rest for one in accounts.values()) or time.monotonic() > deadline:
             return accounts
         time.sleep(1)
 

@@ -27,7 +27,7 @@ app = typer.Typer(help="Messages that failed too often to be taken from their qu
 def list_(stream: StreamFilter = None, limit: AtMost = 50, as_json: AsJson = False) -> None:
     """List dead letters. They stay where they are; SQS counts each look as a receive."""
     from telemetry.aws.clients import client
-    from telemetry.aws.queues import list_dead, queue_url
+    from telemetry.aws.queues import list_dead_letters, queue_url
     from telemetry.config.settings import load_settings
 
     streams = chosen(stream)
@@ -36,7 +36,9 @@ def list_(stream: StreamFilter = None, limit: AtMost = 50, as_json: AsJson = Fal
     rows: list[dict[str, Any]] = []
     for one in streams:
         url = queue_url(sqs, names.dead_letter_queue(one.stream))
-        rows += [{"stream": one.stream, **asdict(message)} for message in list_dead(sqs, url, limit - len(rows))]
+        rows += [
+            {"stream": one.stream, **asdict(message)} for message in list_dead_letters(sqs, url, limit - len(rows))
+        ]
     if as_json:
         print_json(rows)
     else:

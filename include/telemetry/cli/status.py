@@ -15,7 +15,6 @@ from telemetry.errors import TelemetryError
 if TYPE_CHECKING:
     from telemetry.accounting.status import StreamAccount
 
-RECOUNTS = 3
 UNKNOWN = "What became of the messages is not known"
 COUNTS = ("published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted")
 
@@ -55,7 +54,7 @@ def _raise_what_is_wrong(
         raise TelemetryError("\n".join(message for message, _ in told), " ".join(hint for _, hint in told if hint))
 
 
-def _accounts(ill: Sequence[str]) -> tuple[dict[str, StreamAccount], TelemetryError | None]:
+def _accounts(ill: Sequence[str]) -> tuple[Mapping[str, StreamAccount], TelemetryError | None]:
     """The accounts, or why they are not known."""
     from botocore.exceptions import BotoCoreError, ClientError
     from psycopg2 import Error as DatabaseError
@@ -70,8 +69,9 @@ def _accounts(ill: Sequence[str]) -> tuple[dict[str, StreamAccount], TelemetryEr
         return {}, TelemetryError(f"{UNKNOWN}: {type(error).__name__}: {error}".strip())
 
 
-def accounts_now() -> dict[str, StreamAccount]:
+def accounts_now() -> Mapping[str, StreamAccount]:
     """Every stream's account, counted again where it does not add up: a message on its way may be missed."""
+    from telemetry.accounting.conservation import count_until_it_adds_up
     from telemetry.accounting.status import account
     from telemetry.config.settings import load_settings
     from telemetry.contracts.loader import load_streams
@@ -79,11 +79,7 @@ def accounts_now() -> dict[str, StreamAccount]:
 
     deployment = use_deployment()
     with connect(deployment.database_secret) as connection:
-        for _ in range(RECOUNTS):
-            accounts = account(load_streams().values(), connection, deployment, load_settings())
-            if not any(one.unaccounted for one in accounts.values()):
-                break
-    return accounts
+        return count_until_it_adds_up(lambda: account(load_streams().values(), connection, deployment, load_settings()))
 
 
 def _services() -> dict[str, str | None]:
@@ -110,5 +106,5 @@ def print_lanes(accounts: Mapping[str, StreamAccount]) -> None:
 
 def _lane_rows(accounts: Mapping[str, StreamAccount]) -> Iterator[dict[str, Any]]:
     for name, one in accounts.items():
-        for lane, counts in one.lanes.items():
-            yield {"stream": name, "lane": lane.value, **counts.document()}
+        for lane, counts in one.document()["lanes"].items():
+            yield {"stream": name, "lane": lane, **counts}

@@ -12,7 +12,7 @@ from telemetry.contracts.encoding import Protobuf
 from telemetry.contracts.model import Condition, Stream
 from telemetry.errors import TelemetryError
 from telemetry.paths import STREAMS
-from telemetry.yaml_documents import load_document
+from telemetry.yaml_documents import load_document, place_of
 
 
 class StreamFiles(NamedTuple):
@@ -31,7 +31,7 @@ def load_stream(path: Path) -> Stream:
     stream = load_document(path, Stream)
     if stream.stream != path.stem:
         raise TelemetryError(
-            f"{path}:1: stream: the name {stream.stream!r} is not the file's.",
+            f"{place_of(path, 'stream')}: the name {stream.stream!r} is not the file's.",
             f"Name the file {stream.stream}.yaml, or the stream {path.stem}.",
         )
     if isinstance(stream.encoding, Protobuf):
@@ -44,7 +44,7 @@ def _with_descriptor(path: Path, encoding: Protobuf) -> Protobuf:
     descriptor = path.parent / encoding.descriptor
     if not descriptor.is_file():
         raise TelemetryError(
-            f"{path}: encoding.descriptor: there is no file {descriptor}.",
+            f"{place_of(path, 'encoding', 'descriptor')}: there is no file {descriptor}.",
             "Write it with `protoc --include_imports -o FILE`, beside the stream's file.",
         )
     return encoding.model_copy(update={"descriptor": str(descriptor)})
@@ -96,7 +96,7 @@ def _refuse_shared_topics(path: Path, stream: Stream, others: Iterable[Stream]) 
     for other in others:
         if topics.overlap(stream.topic, other.topic) and not _kept_apart(stream, other):
             raise TelemetryError(
-                f"{path}: topic: {stream.topic!r} takes messages of {other.topic!r}, the topic of stream "
+                f"{place_of(path, 'topic')}: {stream.topic!r} takes messages of {other.topic!r}, the topic of stream "
                 f"{other.stream}.",
                 "Two streams share topics only where `where` keeps them apart: the same path, other values.",
             )

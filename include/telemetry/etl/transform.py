@@ -70,7 +70,8 @@ class Transformer:
                     nulled += bad_values
                 else:
                     said = outcome if type(outcome) is Reject else (FILTERED, "")
-                    rejects.rows.append((*said, raw, message.topic, moment_of(message), which, *origin))
+                    source = (message.topic, moment_of(message))
+                    rejects.rows.append((*said, raw, *source, which, *origin))
             place += len(message.rows)
             if len(readings.rows) + len(rejects.rows) >= self._limits.chunk_rows or size >= self._limits.chunk_bytes:
                 readings.flush()
