@@ -19,7 +19,8 @@ from telemetry.contracts.loader import load_streams
 from telemetry.contracts.model import FieldType
 from telemetry.contracts.schema import readings_schema, rejects_schema
 from telemetry.interval import Lane
-from telemetry.lake.layout import PROCESSED, QUARANTINE, derived_key, raw_prefix
+from telemetry.lake.layout import PROCESSED, QUARANTINE, raw_prefix
+from telemetry.lake.raw_object import RawObject
 from telemetry.packaging.package import INDEX
 from telemetry.packaging.streams import streams_document
 from telemetry.paths import INCLUDE, SETTINGS, STREAMS
@@ -94,10 +95,11 @@ def test_tables_have_the_columns_of_the_parquet_files(include: Path) -> None:
 def test_a_partition_of_a_table_is_where_its_objects_lie() -> None:
     tables = streams_document()["streams"]["telemetry"]["tables"]
     raw = f"{raw_prefix('telemetry', datetime(2026, 3, 9, 7, tzinfo=UTC))}batch.gz"
+    raw_object = RawObject("raw", raw, etag="", bytes=1, lane=Lane.lake)
     keys = {
         "telemetry_raw": raw,
-        "telemetry_readings": derived_key(PROCESSED, "telemetry", "lake", raw),
-        "telemetry_quarantine": derived_key(QUARANTINE, "telemetry", "lake", raw),
+        "telemetry_readings": raw_object.derived_key(PROCESSED),
+        "telemetry_quarantine": raw_object.derived_key(QUARANTINE),
     }
     values = {"lane": "lake", "year": "2026", "month": "03", "day": "09", "hour": "07"}
     for table, key in keys.items():
