@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telemetry.config.settings import load_settings
-from telemetry.contracts.loader import load_streams
+from telemetry.contracts.loader import read_streams
 from telemetry_airflow.dag_factory import stream_dag
 from telemetry_airflow.operators.close_day import CloseDayOperator
 from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
@@ -27,7 +27,7 @@ By hand: *Trigger*, with `partition` such as `2020-07-13`. Many days: `telemetry
 
 settings = load_settings()
 
-for stream in load_streams().values():
+for stream in read_streams().streams.values():
     with stream_dag(stream, "daily", schedule=settings.schedules.daily, max_active_runs=3, doc=DOC):
         run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="daily")
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="daily")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telemetry.config.settings import load_settings
-from telemetry.contracts.loader import load_streams
+from telemetry.contracts.loader import read_streams
 from telemetry_airflow.dag_factory import stream_dag
 from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
 from telemetry_airflow.operators.sense import AwaitHourOperator
@@ -26,7 +26,7 @@ By hand: *Trigger*, with `partition` such as `2020-07-13T05`; an hour that is no
 
 settings = load_settings()
 
-for stream in load_streams().values():
+for stream in read_streams().streams.values():
     with stream_dag(stream, "hourly", schedule=settings.schedules.hourly, max_active_runs=3, doc=DOC):
         sense = AwaitHourOperator(task_id="sense", stream=stream.stream)
         run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="hourly")

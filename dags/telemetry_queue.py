@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telemetry.config.settings import load_settings
-from telemetry.contracts.loader import load_streams
+from telemetry.contracts.loader import read_streams
 from telemetry_airflow.dag_factory import stream_dag
 from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
 from telemetry_airflow.operators.sense import CheckQueueOperator
@@ -23,7 +23,7 @@ dead-letter queue; `telemetry status` counts them.
 
 settings = load_settings()
 
-for stream in load_streams().values():
+for stream in read_streams().streams.values():
     with stream_dag(stream, "queue", schedule=settings.schedules.queue, max_active_runs=1, doc=DOC):
         sense = CheckQueueOperator(task_id="sense", stream=stream.stream)
         run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="queue")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stack import PROJECT, Stack
 
-COUNTS = {"published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted"}
+COUNTS = {"published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted"}
 
 
 def test_the_demo_accounts_for_every_message_in_both_lanes(stack: Stack) -> None:

@@ -170,7 +170,7 @@ def test_a_day_that_is_not_over_cannot_be_closed(ground: Ground) -> None:
 
 
 def test_it_is_counted_again_until_it_adds_up() -> None:
-    wrong, right = ({Lane.lake: LaneSums(3, accounted, 3, 0, 0, in_flight=0)} for accounted in (2, 3))
+    wrong, right = ({Lane.lake: LaneSums(3, accounted, 3, 0, 0, 0, in_flight=0)} for accounted in (2, 3))
     counts = iter([wrong, right, wrong])
     assert count_until_it_adds_up(lambda: next(counts)) == right
     counts = iter([wrong] * COUNTS_MAX)

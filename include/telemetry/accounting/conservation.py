@@ -25,13 +25,14 @@ COUNTS_MAX = 3
 
 @dataclass(frozen=True)
 class LaneSums:
-    """One lane's messages. ``accounted`` are those of the ledger's objects, whose rows the next three count."""
+    """One lane's messages. ``accounted`` are those of the ledger's objects, whose rows the next four count."""
 
     published: int
     accounted: int
     loaded: int
     duplicate: int
     quarantined: int
+    filtered: int
     in_flight: int
 
     @property
@@ -96,6 +97,7 @@ class LaneCounter:
             loaded=accounted.loaded,
             duplicate=accounted.duplicate,
             quarantined=accounted.quarantined,
+            filtered=accounted.filtered,
             in_flight=in_flight,
         )
 

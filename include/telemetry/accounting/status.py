@@ -21,7 +21,7 @@ from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.load_objects import count_partitions
 from telemetry.warehouse.readings import stored_readings
 
-LANE_COUNTS = ("published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted")
+LANE_COUNTS = ("published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted")
 
 
 @dataclass(frozen=True)

@@ -163,8 +163,7 @@ def _load_hour(airflow: AirflowApi, stream: str, hour: datetime) -> str:
 
 def _sum(loads: Iterable[Load]) -> str:
     loads = list(loads)
-    loaded, duplicate, quarantined = (sum(getattr(load, name) for load in loads) for name in COUNTED)
-    return f"{loaded:,} loaded, {duplicate:,} duplicate, {quarantined:,} quarantined"
+    return ", ".join(f"{sum(getattr(load, name) for load in loads):,} {name}" for name in COUNTED)
 
 
 # --- The proof

@@ -76,9 +76,9 @@ def redrive(stream: StreamFilter = None, as_json: AsJson = False) -> None:
 
 def chosen(stream: str | None) -> Iterable[Stream]:
     """One stream, or all of them."""
-    from telemetry.contracts.loader import find_stream, load_streams
+    from telemetry.contracts.loader import find_stream
 
-    return [find_stream(stream)] if stream else load_streams().values()
+    return [find_stream(stream)] if stream else read_streams().streams.values()
 
 
 def _short(payload: bytes) -> str:

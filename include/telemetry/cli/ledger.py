@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "load_id", "stream", "kind", "interval_start", "generation", "status",
-    "objects", "rows_read", "loaded", "duplicate", "quarantined", "error",
+    "objects", "rows_read", "loaded", "duplicate", "quarantined", "filtered", "nulled", "error",
 )  # fmt: skip
 ERROR_WIDTH = 100
 

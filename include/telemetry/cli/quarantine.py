@@ -15,7 +15,7 @@ from telemetry.cli.output import print_json, print_table, printable, progress_ba
 if TYPE_CHECKING:
     from telemetry.warehouse.quarantine_replay import Replayed
 
-COLUMNS = ("quarantine_id", "stream", "reason", "detail", "line", "item", "raw_bytes", "created_at")
+COLUMNS = ("quarantine_id", "stream", "reason", "detail", "topic", "line", "item", "raw_bytes", "created_at")
 
 ReasonFilter = Annotated[str | None, typer.Option("--reason", help="This reason only, such as wrong_type.")]
 
@@ -71,7 +71,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Read quarantined rows again, after a contract was mended. Those that are readings now move into the table."""
-    from telemetry.contracts.loader import find_stream, load_streams
+    from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.quarantine_replay import Replay
 
@@ -81,7 +81,7 @@ def replay(
         connect(use_deployment().database_secret) as connection,
         progress_bar("Reading quarantined rows again", None) as bar,
     ):
-        done = Replay(connection, load_streams()).run(
+        done = Replay(connection, read_streams().streams).run(
             stream=name, reason=reason, ids=numbers or None, on_start=bar.expect, on_progress=bar
         )
     if as_json:

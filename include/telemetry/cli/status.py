@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from telemetry.accounting.status import StreamAccount
 
 UNKNOWN = "What became of the messages is not known"
-COUNTS = ("published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted")
+COUNTS = ("published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted")
 
 
 def register(app: typer.Typer) -> None:
@@ -44,11 +44,14 @@ def status(as_json: AsJson = False) -> None:
 def _raise_what_is_wrong(
     ill: Sequence[str], accounts: Mapping[str, StreamAccount], unknown: TelemetryError | None
 ) -> None:
+    from telemetry.contracts.loader import read_streams
+
     lost = [name for name, one in accounts.items() if one.unaccounted]
     wrong = [
         (f"Not healthy: {', '.join(ill)}.", "`telemetry up` starts what does not run.") if ill else None,
         (unknown.message, "" if ill else unknown.hint) if unknown else None,
         (f"Messages are unaccounted for: {', '.join(lost)}.", "") if lost else None,
+        *((fault.message, fault.hint) for fault in read_streams().faults),
     ]
     if told := [one for one in wrong if one]:
         raise TelemetryError("\n".join(message for message, _ in told), " ".join(hint for _, hint in told if hint))
@@ -74,12 +77,13 @@ def accounts_now() -> Mapping[str, StreamAccount]:
     from telemetry.accounting.conservation import count_until_it_adds_up
     from telemetry.accounting.status import account
     from telemetry.config.settings import load_settings
-    from telemetry.contracts.loader import load_streams
+    from telemetry.contracts.loader import read_streams
     from telemetry.warehouse.connection import connect
 
     deployment = use_deployment()
     with connect(deployment.database_secret) as connection:
-        return count_until_it_adds_up(lambda: account(load_streams().values(), connection, deployment, load_settings()))
+        streams = read_streams().streams.values()
+        return count_until_it_adds_up(lambda: account(streams, connection, deployment, load_settings()))
 
 
 def _services() -> dict[str, str | None]:
@@ -100,7 +104,7 @@ def print_streams(accounts: Mapping[str, StreamAccount]) -> None:
 
 
 def print_lanes(accounts: Mapping[str, StreamAccount]) -> None:
-    """A row a stream and lane: published = loaded + duplicate + quarantined + in flight."""
+    """A row a stream and lane: published = loaded + duplicate + quarantined + filtered + in flight."""
     print_table("Messages by stream and lane", _lane_rows(accounts), ("stream", "lane", *COUNTS))
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 import psutil
 
 from telemetry.config.settings import load_settings
-from telemetry.contracts.loader import load_streams
+from telemetry.contracts.loader import read_streams
 from telemetry.errors import TelemetryError
 from telemetry.local.emulator.launcher import NEEDED
 from telemetry.local.host.ports import LOOPBACK, holder, is_free
@@ -88,7 +88,9 @@ def _emulator() -> Iterator[Finding]:
 
 def _files() -> Iterator[Finding]:
     load_settings()
-    yield Finding("ok", f"settings, and contracts of {', '.join(load_streams())}")
+    streams, faults = read_streams()
+    yield Finding("ok", f"settings, and contracts of {', '.join(streams)}")
+    yield from (Finding("bad", fault.message, fault.hint) for fault in faults)
 
 
 def _state_folder() -> Iterator[Finding]:

@@ -44,7 +44,7 @@ def up(progress: Progress = lambda _: None) -> dict[str, str]:
         site = Site(Emulator(state, REGION).url, settings, streams, progress)
         postgres, emulator, airflow = _services(state, _airflow_environment(site))
         warehouse = pool.submit(_start_warehouse, postgres, airflow, site, progress)
-        cloud = pool.submit(_start_cloud, emulator, site, state, postgres.login(), progress)
+        cloud = pool.submit(_start_cloud, emulator, site, state, postgres.login(), warehouse, progress)
         scheduler = pool.submit(_start_scheduler, airflow, warehouse, cloud, progress)
         _all_or_first_error([warehouse, cloud, scheduler])
         return _environment(state, site)
@@ -143,12 +143,16 @@ def _start_warehouse(postgres: Postgres, airflow: Airflow, site: Site, progress:
     progress("PostgreSQL: up, tables in order")
 
 
-def _start_cloud(emulator: Emulator, site: Site, state: State, warehouse: Login, progress: Progress) -> None:
+def _start_cloud(
+    emulator: Emulator, site: Site, state: State, warehouse: Login, migrated: Future[None], progress: Progress
+) -> None:
+    """Nothing is provisioned before the database has taken the contracts: a change that it refuses takes no effect."""
     progress("AWS emulator: starting")
     with ThreadPoolExecutor(max_workers=1) as pool:
         python = emulator_python()
         layer = pool.submit(layer_zip, Target(python))
         emulator.start()
+        migrated.result()
         progress("AWS emulator: up, provisioning")
         changes = provision(site, state, warehouse, layer.result, python)
     progress(f"AWS emulator: provisioned, {len(changes)} changes" if changes else "AWS emulator: as it was")

@@ -16,6 +16,7 @@ class Accounted(NamedTuple):
     loaded: int
     duplicate: int
     quarantined: int
+    filtered: int
 
 
 def count_accounted(
@@ -28,7 +29,8 @@ def count_accounted(
     with transaction(connection) as cursor:
         cursor.execute(
             """SELECT coalesce(sum(days.messages), 0)::bigint, coalesce(sum(loaded), 0)::bigint,
-                coalesce(sum(duplicate), 0)::bigint, coalesce(sum(quarantined), 0)::bigint
+                coalesce(sum(duplicate), 0)::bigint, coalesce(sum(quarantined), 0)::bigint,
+                coalesce(sum(filtered), 0)::bigint
             FROM load_objects JOIN (
                 SELECT bucket, key, sum(messages) AS messages FROM load_object_days
                 WHERE stream = %(stream)s AND lane = %(lane)s AND day BETWEEN %(first)s AND %(last)s AND (

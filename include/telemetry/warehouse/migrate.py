@@ -12,12 +12,14 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from telemetry.config.settings import load_settings
+from telemetry.contracts.evolution import refused_changes
 from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import Column, reading_columns
 from telemetry.errors import TelemetryError
 from telemetry.paths import MIGRATIONS
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.locks import advisory_lock
+from telemetry.warehouse.readings import has_readings
 from telemetry.warehouse.rollup import rollup_table
 from telemetry.warehouse.table_partitions import create_partitions
 from telemetry.warehouse.tables import add_columns, table_exists
@@ -39,6 +41,7 @@ def migrate(connection: Connection, streams: Mapping[str, Stream], folder: Path 
         for stream in streams.values():
             done += _bring_up(cursor, stream) + rollup_table(cursor, stream)
             _hold_reading_ids(cursor, stream)
+            _hold_contract(cursor, stream)
     return done
 
 
@@ -99,8 +102,7 @@ def _hold_reading_ids(cursor: Cursor, stream: Stream) -> None:
     cursor.execute("SELECT made_of FROM reading_ids WHERE stream = %s", (stream.stream,))
     found = cursor.fetchone()
     if found and found[0] != made_of:
-        cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(stream.table)))
-        if cursor.fetchone() == (True,):
+        if has_readings(cursor, stream):
             change, ids = ("new", "values") if stream.message_id else ("gone", "message ids")
             raise TelemetryError(
                 f"Stream {stream.stream}: message_id is {change}, and {stream.table} has readings whose ids are made "
@@ -110,6 +112,23 @@ def _hold_reading_ids(cursor: Cursor, stream: Stream) -> None:
     cursor.execute(
         "INSERT INTO reading_ids VALUES (%s, %s) ON CONFLICT (stream) DO UPDATE SET made_of = EXCLUDED.made_of",
         (stream.stream, made_of),
+    )
+
+
+def _hold_contract(cursor: Cursor, stream: Stream) -> None:
+    """Refuse a change after which a column or an id of a stream that has readings has two meanings."""
+    cursor.execute("SELECT document FROM stream_contracts WHERE stream = %s", (stream.stream,))
+    found = cursor.fetchone()
+    refused = list(refused_changes(Stream.model_validate(found[0]), stream)) if found else []
+    if refused and has_readings(cursor, stream):
+        raise TelemetryError(
+            "\n".join(f"Stream {stream.stream}: {field} has changed: {reason}." for field, reason in refused),
+            "Put it back as it was. A value of another meaning is a new field, messages of another meaning a new stream.",
+        )
+    cursor.execute(
+        """INSERT INTO stream_contracts (stream, document) VALUES (%s, %s) ON CONFLICT (stream) DO UPDATE
+        SET (document, applied_at) = (excluded.document, now()) WHERE stream_contracts.document <> excluded.document""",
+        (stream.stream, stream.model_dump_json()),
     )
 
 

@@ -22,6 +22,12 @@ class StoredReadings(NamedTuple):
     newest: datetime | None
 
 
+def has_readings(cursor: Cursor, stream: Stream) -> bool:
+    """Whether the stream's table, which is there, holds any reading."""
+    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(stream.table)))
+    return bool(cursor.fetchall()[0][0])
+
+
 def merge_readings(cursor: Cursor, stream: Stream, load_id: int, csv_files: Iterable[BinaryIO]) -> int:
     """Store those readings that are not stored yet, within the caller's transaction; how many they were.
 

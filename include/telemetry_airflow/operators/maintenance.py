@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator, Context
 
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import load_settings
-from telemetry.contracts.loader import load_streams
+from telemetry.contracts.loader import read_streams
 from telemetry.errors import TelemetryError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class MigrateOperator(BaseOperator):
         from telemetry.warehouse.migrate import migrate
 
         with connect(Deployment.from_environment().database_secret, application_name="maintenance") as connection:
-            done = migrate(connection, load_streams())
+            done = migrate(connection, read_streams().streams)
         for change in done:
             self.log.info("%s", change)
         return done
@@ -54,7 +54,7 @@ class PartitionsAheadOperator(BaseOperator):
 
         settings, made, failures = load_settings().maintenance, [], []
         with connect(Deployment.from_environment().database_secret, application_name="maintenance") as connection:
-            for stream in load_streams().values():
+            for stream in read_streams().streams.values():
                 try:
                     partitions = ensure_partitions(
                         connection,
@@ -82,7 +82,7 @@ class RetentionOperator(BaseOperator):
         from telemetry.warehouse.retention import apply_retention
 
         with connect(Deployment.from_environment().database_secret, application_name="maintenance") as connection:
-            removed = asdict(apply_retention(connection, load_streams().values(), load_settings().retention))
+            removed = asdict(apply_retention(connection, read_streams().streams.values(), load_settings().retention))
         self.log.info("Taken away: %s", removed)
         return removed
 

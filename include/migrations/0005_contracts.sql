@@ -17,3 +17,10 @@ ALTER TABLE quarantine
     ADD COLUMN topic       text,                       -- of the message, where its envelope says it
     ADD COLUMN received_at timestamptz,                -- by the topic rule
     ADD COLUMN reading     integer;                    -- which one of the payload `raw`, from 0; null: all of it
+
+-- Each stream's file as it was last applied: a change of it that would mix two meanings in one column is refused.
+CREATE TABLE stream_contracts (
+    stream     text PRIMARY KEY,
+    document   jsonb NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
