@@ -101,14 +101,13 @@ def _hold_reading_ids(cursor: Cursor, stream: Stream) -> None:
     made_of = "message_id" if stream.message_id else "values"
     cursor.execute("SELECT made_of FROM reading_ids WHERE stream = %s", (stream.stream,))
     found = cursor.fetchone()
-    if found and found[0] != made_of:
-        if has_readings(cursor, stream):
-            change, ids = ("new", "values") if stream.message_id else ("gone", "message ids")
-            raise TelemetryError(
-                f"Stream {stream.stream}: message_id is {change}, and {stream.table} has readings whose ids are made "
-                f"of their {ids}: what comes again would be stored twice.",
-                "Put it back as it was, or give the messages a new stream.",
-            )
+    if found and found[0] != made_of and has_readings(cursor, stream):
+        change, ids = ("new", "values") if stream.message_id else ("gone", "message ids")
+        raise TelemetryError(
+            f"Stream {stream.stream}: message_id is {change}, and {stream.table} has readings whose ids are made "
+            f"of their {ids}: what comes again would be stored twice.",
+            "Put it back as it was, or give the messages a new stream.",
+        )
     cursor.execute(
         "INSERT INTO reading_ids VALUES (%s, %s) ON CONFLICT (stream) DO UPDATE SET made_of = EXCLUDED.made_of",
         (stream.stream, made_of),
@@ -123,7 +122,7 @@ def _hold_contract(cursor: Cursor, stream: Stream) -> None:
     if refused and has_readings(cursor, stream):
         raise TelemetryError(
             "\n".join(f"Stream {stream.stream}: {field} has changed: {reason}." for field, reason in refused),
-            "Put it back as it was. A value of another meaning is a new field, messages of another meaning a new stream.",
+            "Put it back as it was, or add a field for the values, or a stream for the messages, of the other meaning.",
         )
     cursor.execute(
         """INSERT INTO stream_contracts (stream, document) VALUES (%s, %s) ON CONFLICT (stream) DO UPDATE
