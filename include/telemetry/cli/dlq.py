@@ -76,7 +76,7 @@ def redrive(stream: StreamFilter = None, as_json: AsJson = False) -> None:
 
 def chosen(stream: str | None) -> Iterable[Stream]:
     """One stream, or all of them."""
-    from telemetry.contracts.loader import find_stream
+    from telemetry.contracts.loader import find_stream, read_streams
 
     return [find_stream(stream)] if stream else read_streams().streams.values()
 

@@ -71,7 +71,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Read quarantined rows again, after a contract was mended. Those that are readings now move into the table."""
-    from telemetry.contracts.loader import find_stream
+    from telemetry.contracts.loader import find_stream, read_streams
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.quarantine_replay import Replay
 
