@@ -66,7 +66,9 @@ def queue_url(sqs: Any, name: str) -> str:
     try:
         return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
     except sqs.exceptions.QueueDoesNotExist as error:
-        raise TelemetryError(f"There is no queue {name}.", "`telemetry up` makes the queues of new streams.") from error
+        raise TelemetryError(
+            f"There is no queue {name}.", "`telemetry up` creates the queues of new streams."
+        ) from error
 
 
 def depth(sqs: Any, url: str) -> int:

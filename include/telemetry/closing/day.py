@@ -53,7 +53,7 @@ def close_day(
             counted.
     """
     if now < Interval.day(day).end:
-        raise DayNotReadyError(f"{day} is not over.", "It can be closed after midnight UTC.")
+        raise DayNotReadyError(f"{day} is not over yet.", "It can be closed after midnight UTC.")
     clients = Clients(client("cloudwatch"), client("s3"), client("sqs"))
     reconciler = Reconciler(connection, clients, deployment, settings, stream.stream, day, now.astimezone(UTC))
     reconciler.ensure_queue_drained()
