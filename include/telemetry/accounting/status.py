@@ -23,6 +23,8 @@ from telemetry.lake.history import NAME
 from telemetry.warehouse import ledger
 from telemetry.warehouse.connection import Connection, transaction
 
+RECOUNTS = 3
+
 
 @dataclass(frozen=True)
 class LaneAccount:
@@ -99,6 +101,18 @@ def account(
         one.stream: accountant.count(one, published[metrics_by_stream[one.stream]], buffered[one.stream])
         for one in streams
     }
+
+
+def settled_account(
+    streams: Iterable[Stream], connection: Connection, deployment: Deployment, settings: Settings
+) -> dict[str, StreamAccount]:
+    """``account``, taken again, up to ``RECOUNTS`` times, while a message is unaccounted for: it may be on its way."""
+    streams = list(streams)
+    for _ in range(RECOUNTS):
+        accounts = account(streams, connection, deployment, settings)
+        if not any(one.unaccounted for one in accounts.values()):
+            break
+    return accounts
 
 
 class _Table(NamedTuple):

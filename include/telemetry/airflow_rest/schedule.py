@@ -44,3 +44,9 @@ def refuse_early(day: date, now: datetime) -> None:
             f"{day} cannot be backfilled yet: its daily run is due at {moment:%Y-%m-%d %H:%M} UTC.",
             f"Wait until then, or load the day now with `telemetry run STREAM --day {day}`.",
         )
+
+
+def past_span(days: int, now: datetime) -> Interval:
+    """The last ``days`` whole days whose daily runs are due: messages of these days can be backfilled."""
+    end = Interval.day(last_due_day(now)).end
+    return Interval(end - days * DAY, end)
