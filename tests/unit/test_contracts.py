@@ -78,7 +78,7 @@ def test_an_error_names_file_line_and_field(tmp_path: Path, changed: str, to: st
         load_stream(path)
     assert str(path) in error.value.message
     assert said in error.value.message
-    if "file's" not in said:
+    if "file name" not in said:
         assert f"{path}:{line}: " in error.value.message
 
 

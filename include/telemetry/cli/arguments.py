@@ -38,6 +38,6 @@ def parse_rate(value: str | float) -> float:
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-StreamOption = Annotated[str, typer.Option("--stream", "-s", help="The name of the stream.")]
-StreamFilter = Annotated[str | None, typer.Option("--stream", "-s", help="Only this stream.")]
+StreamOption = Annotated[str, typer.Option("--stream", "-s", metavar="STREAM", help="The name of the stream.")]
+StreamFilter = Annotated[str | None, typer.Option("--stream", "-s", metavar="STREAM", help="Only this stream.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most this many, newest first.")]

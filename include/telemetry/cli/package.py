@@ -24,10 +24,14 @@ def register(app: typer.Typer) -> None:
 
 def package(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The output folder. A package in it is replaced.")
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="The output folder. A package in it is replaced.")
     ] = DIST,
-    airflow: Annotated[str, typer.Option("--airflow", help="The Airflow version of the MWAA environment.")] = AIRFLOW,
-    python: Annotated[str | None, typer.Option("--python", help="The Python version of the functions.")] = None,
+    airflow: Annotated[
+        str, typer.Option("--airflow", metavar="VERSION", help="The Airflow version of the MWAA environment.")
+    ] = AIRFLOW,
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="VERSION", help="The Python version of the functions.")
+    ] = None,
     here: Annotated[bool, typer.Option("--here", help="Build functions that run on this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -49,7 +53,9 @@ def package(
 
 def deploy(
     environment: Annotated[str, typer.Argument(metavar="ENV", help="The name of the MWAA environment.")],
-    dist: Annotated[Path, typer.Option("--from", help="The output folder of `telemetry package`.")] = DIST,
+    dist: Annotated[
+        Path, typer.Option("--from", metavar="FOLDER", help="The output folder of `telemetry package`.")
+    ] = DIST,
 ) -> None:
     """Deploy the package to an MWAA environment.
 

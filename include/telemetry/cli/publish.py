@@ -68,7 +68,7 @@ def simulate(
     malformed: Annotated[
         float, typer.Option(parser=parse_rate, metavar="RATE", help="Share of messages that are not valid.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the random values.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random values; event times follow the clock.")] = 0,
     days: Annotated[
         int,
         typer.Option("--days", min=0, max=DAYS_MAX, help="Write history objects for this many past days instead."),

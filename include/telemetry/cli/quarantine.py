@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 COLUMNS = ("quarantine_id", "stream", "reason", "detail", "line", "item", "raw_bytes", "created_at")
 
-ReasonFilter = Annotated[str | None, typer.Option("--reason", help="Only this reason, such as wrong_type.")]
+ReasonFilter = Annotated[
+    str | None, typer.Option("--reason", metavar="REASON", help="Only this reason, such as wrong_type.")
+]
 
 app = typer.Typer(
     help="Manage quarantined rows.\n\nThese are rows that could not become readings.", no_args_is_help=True

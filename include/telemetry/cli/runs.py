@@ -34,12 +34,14 @@ def run(
     stream: StreamArgument,
     hour: Annotated[
         datetime | None,
-        typer.Option("--hour", parser=parse_hour, metavar="HOUR", help="An hour, such as 2026-03-01T07, or now."),
+        typer.Option(
+            "--hour", parser=parse_hour, metavar="HOUR", help="Load this hour, such as 2026-03-01T07, or now."
+        ),
     ] = None,
     day: Annotated[
-        date | None, typer.Option("--day", parser=parse_day, metavar="DAY", help="A day, such as 2026-03-01.")
+        date | None, typer.Option("--day", parser=parse_day, metavar="DAY", help="Load this day, such as 2026-03-01.")
     ] = None,
-    queue: Annotated[bool, typer.Option("--queue", help="The messages in the queue.")] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="Load the messages in the queue.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Load one hour, one day, or the messages in the queue.

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def up() -> None:
     """Start the local stack, or update it if it is running.
 
-    An update applies changes in streams and settings.
+    It is safe to run this again. Changed streams and settings are applied.
     """
     from telemetry.local import stack
 
@@ -80,7 +80,7 @@ def logs(
         str, typer.Argument(metavar="SERVICE", help="A service, such as emulator, postgres or airflow-scheduler.")
     ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines to print.")] = 100,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of most recent lines to print.")] = 100,
 ) -> None:
     """Print the log of a service."""
     from telemetry.local.host.state import State

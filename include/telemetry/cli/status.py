@@ -47,18 +47,16 @@ def status(as_json: AsJson = False) -> None:
 def _raise_problems(
     unhealthy: Sequence[str], accounts: Mapping[str, StreamAccount], unknown: TelemetryError | None
 ) -> None:
-    incomplete = [name for name, account in accounts.items() if account.unaccounted]
-    found = [
-        (f"Services that are not healthy: {', '.join(unhealthy)}.", "Start them with `telemetry up`.")
-        if unhealthy
-        else None,
-        (unknown.message, "" if unhealthy else unknown.hint) if unknown else None,
-        (f"Streams with unaccounted messages: {', '.join(incomplete)}.", "") if incomplete else None,
-    ]
-    if problems := [problem for problem in found if problem]:
-        raise TelemetryError(
-            "\n".join(message for message, _ in problems), " ".join(hint for _, hint in problems if hint)
-        )
+    problems = []
+    if unhealthy:
+        problems.append((f"Services that are not healthy: {', '.join(unhealthy)}.", "Start them with `telemetry up`."))
+    if unknown:
+        problems.append((unknown.message, "" if unhealthy else unknown.hint))
+    if incomplete := [name for name, account in accounts.items() if account.unaccounted]:
+        problems.append((f"Streams with unaccounted messages: {', '.join(incomplete)}.", ""))
+    if problems:
+        messages, hints = zip(*problems, strict=True)
+        raise TelemetryError("\n".join(messages), " ".join(filter(None, hints)))
 
 
 def _accounts(unhealthy: Sequence[str]) -> tuple[dict[str, StreamAccount], TelemetryError | None]:
