@@ -6,13 +6,13 @@ from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry_airflow.dag_factory import stream_dag
 from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
-from telemetry_airflow.sensors import PartitionSensor
+from telemetry_airflow.operators.sense import AwaitHourOperator
 
 DOC = """
 Loads the hour of `{stream}` (topic `{topic}`) that has just ended from the raw lake, and late objects of the hours
 before.
 
-1. **sense** waits until Firehose has delivered the hour; a quiet hour skips the ETL.
+1. **sense** waits until Firehose has delivered the hour; if nothing arrived, or all of it is loaded, it skips the ETL.
 2. **run_etl** runs the state machine once, under a name that a retry attaches to.
 3. **record_load** puts the load on the record, however it ended, and fails the run when the load failed.
 
@@ -25,16 +25,10 @@ By hand: *Trigger*, with `partition` such as `2020-07-13T05`; an hour that is no
 """
 
 settings = load_settings()
-schedules = settings.schedules
 
 for stream in load_streams().values():
-    with stream_dag(stream, "hourly", schedule=schedules.hourly, max_active_runs=3, doc=DOC):
-        sense = PartitionSensor(
-            task_id="sense",
-            stream=stream.stream,
-            grace=settings.partition_grace,
-            look_back_hours=schedules.look_back_hours,
-        )
+    with stream_dag(stream, "hourly", schedule=settings.schedules.hourly, max_active_runs=3, doc=DOC):
+        sense = AwaitHourOperator(task_id="sense", stream=stream.stream)
         run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="hourly")
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="hourly")
         sense >> run_etl >> record_load

@@ -6,7 +6,7 @@ from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry_airflow.dag_factory import stream_dag
 from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
-from telemetry_airflow.sensors import QueueSensor
+from telemetry_airflow.operators.sense import CheckQueueOperator
 
 DOC = """
 Drains the queue of `{stream}` (topic `{topic}`) into PostgreSQL: freshness of minutes. One run at a time.
@@ -25,7 +25,7 @@ settings = load_settings()
 
 for stream in load_streams().values():
     with stream_dag(stream, "queue", schedule=settings.schedules.queue, max_active_runs=1, doc=DOC):
-        sense = QueueSensor(task_id="sense", stream=stream.stream, look_back_hours=settings.schedules.look_back_hours)
+        sense = CheckQueueOperator(task_id="sense", stream=stream.stream)
         run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="queue")
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="queue")
         sense >> run_etl >> record_load

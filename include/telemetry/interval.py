@@ -36,9 +36,28 @@ class Interval:
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)
         return cls(start, start + timedelta(days=1))
 
+    @classmethod
+    def tick(cls, cron: str, moment: datetime) -> Interval:
+        """From one time of a cron expression in UTC to the next: the span that holds ``moment``."""
+        from croniter import croniter  # type: ignore[import-untyped]  # it is what Airflow reads schedules with
+
+        end: datetime = croniter(cron, moment.astimezone(UTC)).get_next(datetime)
+        return cls(croniter(cron, end).get_prev(datetime), end)
+
     def hours(self) -> Iterator[datetime]:
         """The start of every hour that the interval touches."""
         hour = Interval.hour(self.start).start
         while hour < self.end:
             yield hour
             hour += HOUR
+
+
+@dataclass(frozen=True)
+class DayRange:
+    """Whole days in UTC, from ``first`` to ``last``, both of them included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last

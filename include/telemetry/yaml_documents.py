@@ -46,6 +46,12 @@ def load_document(path: Path, model: type[Model]) -> Model:
     return checked
 
 
+def place_of(path: Path, *field: str) -> str:
+    """``FILE:LINE: FIELD``: where a document that was read says something that another file contradicts."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    return f"{path}:{_line_of(node, field)}: {_field(field)}"
+
+
 def _field(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location) or "the document"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
 from telemetry.contracts.model import Stream
+from telemetry.etl.hours import LANES
 from telemetry_airflow.intervals import PARTITION_EXAMPLE, PARTITION_SCHEMA
 from telemetry_airflow.operators.etl import LONGEST_WAIT
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 OWNER: Final = "telemetry"
 START: Final = datetime(2020, 1, 1, tzinfo=UTC)  # Airflow asks for one; days before it can be backfilled all the same
 RUN_TIMEOUT: Final = LONGEST_WAIT + timedelta(hours=4)  # for the tasks around the execution, with all their retries
-LANES: Final[dict[LoadKind, list[str]]] = {"hourly": ["lake"], "daily": ["lake", "queue"], "queue": ["queue"]}
 
 
 def stream_dag(stream: Stream, kind: LoadKind, *, schedule: str, max_active_runs: int, doc: str) -> DAG:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from telemetry.config.settings import load_settings
 from telemetry.errors import TelemetryError
 from telemetry.interval import HOUR, Interval
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from telemetry.warehouse.ledger import LoadKind
 
 DAY: Final = timedelta(days=1)
-TICK: Final = timedelta(minutes=5)
 
 PARTITION_SCHEMA: Final[dict[LoadKind, dict[str, Any]]] = {
     "hourly": {"pattern": r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3])$"},
@@ -50,7 +50,7 @@ def interval_of(kind: LoadKind, run: Run, partition: str | None = None) -> Inter
         return _named(kind, partition)
     start, end = run.data_interval_start, run.data_interval_end
     if kind == "queue":
-        return Interval(start, end) if start and end else _tick(run.run_after)
+        return Interval(start, end) if start and end else Interval.tick(load_settings().schedules.queue, run.run_after)
     if kind == "hourly":
         return Interval.hour(start or run.run_after - HOUR)
     return Interval.day((start or run.run_after - DAY).astimezone(UTC).date())
@@ -86,9 +86,3 @@ def _named(kind: LoadKind, partition: str) -> Interval:
         raise TelemetryError(
             f"partition: {partition!r} is not a valid {what}.", f"Example: {PARTITION_EXAMPLE[kind]}."
         ) from error
-
-
-def _tick(moment: datetime) -> Interval:
-    since_midnight = moment.astimezone(UTC) - Interval.day(moment.astimezone(UTC).date()).start
-    start = moment.astimezone(UTC) - since_midnight % TICK
-    return Interval(start, start + TICK)

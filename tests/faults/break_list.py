@@ -112,7 +112,7 @@ BREAKS = [
         "readings in the table = the sum of loaded",
         (
             Edit(
-                f"{TELEMETRY}/etl/merge.py",
+                f"{TELEMETRY}/warehouse/readings.py",
                 "FROM stage ORDER BY {} ON CONFLICT DO NOTHING",
                 "FROM stage ORDER BY {} ON CONFLICT (device_id, event_time, reading_id) DO UPDATE SET load_id = 0",
             ),
@@ -134,7 +134,7 @@ BREAKS = [
     Break(
         "the hour does not look back",
         "a late object is taken by the next hour",
-        (Edit(f"{TELEMETRY}/etl/extract.py", "Interval(interval.start - look_back, interval.end)", "interval"),),
+        (Edit(f"{TELEMETRY}/etl/hours.py", "Interval(interval.start - look_back, interval.end)", "interval"),),
         "late_object",
     ),
     Break(

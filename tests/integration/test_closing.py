@@ -14,7 +14,6 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from closed_days import BEFORE, DAY, TODAY, Ground, checks_of, contract, noon, replace_connection, rollup_of
 from emulated import Emulator, until
 from etl import Execution, at_once, call, envelope, put_raw, reading
-from telemetry.accounting.day import list_reconciliations
 from telemetry.cli.main import main
 from telemetry.closing.report import describe, missing
 from telemetry.config.settings import load_settings
@@ -28,6 +27,7 @@ from telemetry.local.provision.site import Site
 from telemetry.local.services.postgres import Login
 from telemetry.packaging.layer import Target, layer_zip
 from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.reconciliations import list_reconciliations
 from telemetry_airflow.operators.close_day import CloseDayOperator
 
 

@@ -53,16 +53,16 @@ def slow(seconds: float) -> Any:
 
 
 def test_a_look_that_takes_long_sees_every_message_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queues, "HIDDEN_SECONDS", 1)
-    monkeypatch.setattr(queues, "LOOKED_AT_A_SECOND", 1)
+    monkeypatch.setattr(queues, "VISIBILITY_TIMEOUT", 1)
+    monkeypatch.setattr(queues, "PEEKS_A_SECOND_MIN", 1)
     ids = send_dead(ground, 30)
     assert dead_letters(DAY, ground.connection, slow(0.6), name(ground)) == ids
     assert visible(ground) == 60, "they are given back at once"
 
 
 def test_a_count_that_is_short_is_no_count(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queues, "HIDDEN_SECONDS", 1)
-    monkeypatch.setattr(queues, "LOOKED_AT_A_SECOND", 10_000)
+    monkeypatch.setattr(queues, "VISIBILITY_TIMEOUT", 1)
+    monkeypatch.setattr(queues, "PEEKS_A_SECOND_MIN", 10_000)
     send_dead(ground, 30)
     with pytest.raises(DayNotReadyError, match=r"SQS returned only [1-5]?\d of the 60 messages in "):
         dead_letters(DAY, ground.connection, slow(0.6), name(ground))

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from closed_days import AFTER, BEFORE, DAY, TODAY, Ground, contract, noon
 from emulated import Emulator
-from etl import Execution, envelope, put_raw, reading, s3
-from telemetry.accounting.day import RECOUNTS, Reconciliation, count_until_it_adds_up
+from etl import Execution, envelope, put_raw, reading, s3, sqs
+from telemetry.accounting.conservation import COUNTS_MAX, LaneSums, count_until_it_adds_up
 from telemetry.accounting.queue_lane import DayNotReadyError
+from telemetry.aws.queues import queue_url
 from telemetry.config.deployment import Deployment
 from telemetry.interval import HOUR, Interval, Lane
 from telemetry.lake.history import write_history
-from telemetry.local.provision.queues import queue_url
 from telemetry.warehouse.connection import Connection
 
 SHARED = settings(max_examples=30)
@@ -68,9 +68,9 @@ def put_queue(ground: Ground, messages: dict[str, Told]) -> None:
     with ground.connection, ground.connection.cursor() as cursor:
         for id_ in in_ledger:
             cursor.execute("INSERT INTO queue_messages (message_id, bucket, key) VALUES (%s, 'b', %s)", (id_, key))
-    dead = queue_url(ground.site, ground.settings.names.dead_letter_queue(ground.stream.stream))
+    dead = queue_url(sqs(), ground.settings.names.dead_letter_queue(ground.stream.stream))
     for id_, one in those("dead_letter", "object_and_dead_letter").items():
-        ground.site.client("sqs").send_message(QueueUrl=dead, MessageBody=envelope({}, id_, noon(one.day)))
+        sqs().send_message(QueueUrl=dead, MessageBody=envelope({}, id_, noon(one.day)))
 
 
 def days_of(messages: dict[str, Told]) -> dict[date, int]:
@@ -100,7 +100,7 @@ def test_every_message_of_the_day_is_counted_where_it_is_and_a_lost_one_is_unacc
                          (Lane.queue, [one.queue for one in messages if one.day == DAY])):  # fmt: skip
         ledger, lost = sum(place.startswith("ledger") for place in places), places.count("lost")
         assert lanes[lane] == (len(places), ledger, len(places) - ledger - lost, lost)
-    dead = queue_url(ground.site, ground.settings.names.dead_letter_queue(ground.stream.stream))
+    dead = queue_url(sqs(), ground.settings.names.dead_letter_queue(ground.stream.stream))
     assert len(aws.messages(dead)) == sum("dead_letter" in one.queue for one in messages), "they are only counted"
 
 
@@ -152,9 +152,9 @@ def test_what_firehose_lost_before_is_not_in_its_buffer(ground: Ground) -> None:
 
 
 def test_a_day_whose_messages_wait_in_the_queue_cannot_be_closed(ground: Ground) -> None:
-    queue = queue_url(ground.site, ground.settings.names.queue(ground.stream.stream))
+    queue = queue_url(sqs(), ground.settings.names.queue(ground.stream.stream))
     ground.close()
-    ground.site.client("sqs").send_message(QueueUrl=queue, MessageBody=envelope({}))
+    sqs().send_message(QueueUrl=queue, MessageBody=envelope({}))
     ground.close()  # it was sent today
     now = datetime.now(UTC)
     ground.count("ApproximateAgeOfOldestMessage", (now - noon(DAY)).total_seconds(), now)
@@ -170,9 +170,9 @@ def test_a_day_that_is_not_over_cannot_be_closed(ground: Ground) -> None:
 
 
 def test_it_is_counted_again_until_it_adds_up() -> None:
-    wrong, right = (Reconciliation("pump", Lane.lake, DAY, 3, accounted, 0) for accounted in (2, 3))
-    counts = iter([[wrong], [right], [wrong]])
-    assert count_until_it_adds_up(lambda: next(counts)) == [right]
-    counts = iter([[wrong]] * RECOUNTS)
-    assert count_until_it_adds_up(lambda: next(counts)) == [wrong]
+    wrong, right = ({Lane.lake: LaneSums(3, accounted, 3, 0, 0, in_flight=0)} for accounted in (2, 3))
+    counts = iter([wrong, right, wrong])
+    assert count_until_it_adds_up(lambda: next(counts)) == right
+    counts = iter([wrong] * COUNTS_MAX)
+    assert count_until_it_adds_up(lambda: next(counts)) == wrong
     assert next(counts, None) is None

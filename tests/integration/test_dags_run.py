@@ -17,6 +17,7 @@ from psycopg2.extras import RealDictCursor
 from telemetry.airflow_rest.runs import AirflowApi, Backfill, DagRun
 from telemetry.aws.clients import client
 from telemetry.aws.executions import input_of
+from telemetry.config.settings import load_settings
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
 from telemetry.lake.layout import raw_prefix
@@ -172,6 +173,33 @@ def test_a_quiet_hour_skips_the_etl_and_is_on_the_record(api: AirflowApi, ledger
     assert load["status"] == "empty"
     assert load["error"].startswith("Nothing arrived from ")
     assert load["execution_arn"] is None
+
+
+def test_an_hour_after_which_all_is_loaded_skips_the_etl_and_is_on_the_record(
+    stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
+) -> None:
+    """The hour looks back to one that was busy, whose objects are in the ledger."""
+    busy = midnight(next(DAYS)) + timedelta(hours=12)
+    put_readings(stack, clients, busy)
+    for hour in (busy, busy + timedelta(hours=1)):
+        assert finish(api, api.trigger(f"{STREAM}_hourly", partition=f"{hour:%Y-%m-%dT%H}")).state == "success"
+    (load,) = loads_of(ledger, "hourly", busy + timedelta(hours=1))
+    assert (load["status"], load["execution_arn"]) == ("empty", None)
+    assert load["error"].startswith("All objects (1) that arrived from ")
+    assert load["error"].endswith(" are loaded already.")
+
+
+def test_an_hour_that_lasts_is_waited_for_and_taken_as_far_as_it_has_got(
+    stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
+) -> None:
+    hour, asked = Interval.hour(datetime.now(UTC)).start, datetime.now(UTC)
+    put_readings(stack, clients, hour)
+    run = finish(api, api.trigger(f"{STREAM}_hourly", partition=f"{hour:%Y-%m-%dT%H}"))
+    assert run.state == "success"
+    load = loads_of(ledger, "hourly", hour)[-1]
+    assert load["status"] == "succeeded"
+    assert load["loaded"] >= 3
+    assert load["started_at"] > asked + timedelta(seconds=load_settings().schedules.delivery_margin_seconds)
 
 
 def test_an_hour_is_loaded(stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor) -> None:

@@ -12,9 +12,10 @@ import pytest
 import etl
 from emulated import Emulator, until
 from etl import ledger_of, new_queue, queue_execution, reading, rows, send, table_of
-from telemetry.accounting.status import LaneAccount, account
-from telemetry.aws import queues as dead_letters
-from telemetry.aws.queues import list_dead, queue_url, redrive
+from telemetry.accounting.conservation import LaneSums
+from telemetry.accounting.status import account
+from telemetry.aws import queues as sqs_queues
+from telemetry.aws.queues import list_dead_letters, queue_url, redrive
 from telemetry.cli import main
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import load_settings
@@ -82,7 +83,7 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
     payload = {"sql": sql, "actions": [{"sqs": {"queueUrl": queue, "roleArn": "r", "useBase64": False}}]}
     aws.client("iot").create_topic_rule(ruleName=rule, topicRulePayload=payload)
 
-    def lane() -> LaneAccount:
+    def lane() -> LaneSums:
         return account([STREAM], warehouse, Deployment.from_environment(), load_settings())[STREAM.stream].lanes[
             Lane.queue
         ]
@@ -124,7 +125,7 @@ def test_a_look_changes_nothing_and_can_be_repeated_at_once(queues: tuple[str, s
     _, dead = queues
     send(dead, [etl.envelope(reading(number)) for number in range(25)])
     for limit, expected in ((100, 25), (25, 25), (7, 7), (0, 0)):
-        assert len(list_dead(etl.sqs(), dead, limit)) == expected
+        assert len(list_dead_letters(etl.sqs(), dead, limit)) == expected
     assert len(etl.sqs().receive_message(QueueUrl=dead, MaxNumberOfMessages=10)["Messages"]) == 10
     assert depth(dead) == 25
 
@@ -176,7 +177,7 @@ def test_one_that_dies_between_send_and_delete_counts_no_message_twice(
     def kill(**_: Any) -> None:
         raise KilledError
 
-    monkeypatch.setattr(dead_letters, "HIDDEN_SECONDS", 1)
+    monkeypatch.setattr(sqs_queues, "VISIBILITY_TIMEOUT", 1)
     sqs.meta.events.register("before-call.sqs.DeleteMessageBatch", kill)
     with pytest.raises(KilledError):
         redrive(sqs, dead, queue)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from telemetry.aws.queues import queue_url
 from telemetry.cli.main import main
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
@@ -18,7 +19,7 @@ from telemetry.local import stack as local_stack
 from telemetry.local.host.state import State
 from telemetry.local.provision.device import provision_device
 from telemetry.local.provision.lake import provision_buckets, provision_secret
-from telemetry.local.provision.queues import provision_queues, queue_url
+from telemetry.local.provision.queues import provision_queues
 from telemetry.local.provision.site import REGION, Site
 from telemetry.local.services.emulator import Emulator
 from telemetry.local.services.postgres import Postgres
@@ -109,7 +110,7 @@ def test_what_needs_all_of_the_stack_names_the_part_that_does_not_run(capsys: CA
 
 def test_status_says_what_it_could_not_get(site: Site, capsys: CAPTURE) -> None:
     dead = site.settings.names.dead_letter_queue("telemetry")
-    site.client("sqs").delete_queue(QueueUrl=queue_url(site, dead))
+    site.client("sqs").delete_queue(QueueUrl=queue_url(site.client("sqs"), dead))
     try:
         told = json.loads((ended := run(capsys, "status", "--json")).out)
         assert (ended.code, told["streams"]) == (1, {})

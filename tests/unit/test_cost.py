@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from telemetry.cli import main
 from telemetry.config.settings import load_settings
 from telemetry.cost.arrays import most_in_a_step, options, rounding
-from telemetry.cost.estimate import AROUND, QUEUE_MINUTES, WITHIN, Estimator
+from telemetry.cost.estimate import AROUND, WITHIN, Estimator
 from telemetry.cost.fleet import MESSAGE_BYTES_MAX, STEP_BYTES, Fleet, envelope_bytes, steps, traffic
 from telemetry.cost.rates import Rate, load_rates
 from telemetry.cost.usage import CompositionName, load_usage
@@ -188,7 +188,6 @@ def test_the_state_machine_has_so_many_states_to_pass() -> None:
     inner = machine["States"]["LoadObjects"]["ItemProcessor"]
     assert path(machine["States"], machine["StartAt"]) == AROUND
     assert path(inner["States"], inner["StartAt"]) == WITHIN
-    assert load_settings().schedules.queue == f"*/{QUEUE_MINUTES} * * * *"
 
 
 def terraform(folder: str = "") -> str:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pendulum
 import pytest
 
+from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
+from telemetry.interval import Interval
 from telemetry.paths import INCLUDE, STATE_MACHINE
-from telemetry_airflow.intervals import TICK
 from telemetry_airflow.operators.etl import LONGEST_WAIT
 
 if TYPE_CHECKING:
@@ -159,8 +160,9 @@ def test_an_execution_is_waited_for_as_long_as_it_may_run(dags: dict[str, DAG], 
 def test_a_day_is_closed_again_and_again_until_the_queue_is_past_it(dags: dict[str, DAG], stream: str) -> None:
     """The queue is drained at every tick; after an outage it takes several until no message of the day is in it."""
     close_day = dags[f"{stream}_daily"].get_task("close_day")
-    assert least_delay(close_day) >= 12 * TICK
-    assert close_day.retry_delay < TICK  # what was but a hiccup is over soon
+    tick = Interval.tick(load_settings().schedules.queue, NOON)
+    assert least_delay(close_day) >= 12 * (tick.end - tick.start)
+    assert close_day.retry_delay < tick.end - tick.start  # what was but a hiccup is over soon
 
 
 def least_delay(task: Operator) -> timedelta:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
+from hypothesis import given
+from hypothesis import strategies as st
 
+from telemetry.config.settings import load_settings
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
+from telemetry.paths import SETTINGS
 from telemetry_airflow.intervals import interval_of, settled_at
 from telemetry_airflow.operators.close_day import CloseDayOperator
-from telemetry_airflow.sensors import PartitionSensor
+from telemetry_airflow.operators.sense import AwaitHourOperator
 
 if TYPE_CHECKING:
     from telemetry.warehouse.ledger import LoadKind
@@ -63,7 +69,7 @@ def test_a_day_that_the_calendar_lacks_is_refused(kind: LoadKind, partition: str
 @pytest.mark.parametrize(
     ("task", "partition"),
     [
-        (PartitionSensor(task_id="sense", stream="telemetry", grace=timedelta(), look_back_hours=3), "2026-02-30T05"),
+        (AwaitHourOperator(task_id="sense", stream="telemetry"), "2026-02-30T05"),
         (CloseDayOperator(task_id="close_day", stream="telemetry"), "2026-02-30"),
         (CloseDayOperator(task_id="close_day", stream="telemetry"), "9999-12-31"),
     ],
@@ -73,6 +79,28 @@ def test_a_task_does_not_try_such_a_day_again(task: BaseOperator, partition: str
     context: Any = {"dag_run": BY_HAND, "params": {"partition": partition}}
     with pytest.raises(AirflowFailException, match=f"{partition}.*Example: 2020-07-13"):
         task.execute(context)
+
+
+CRONS = st.sampled_from(["*/5 * * * *", "*/7 * * * *", "30 0 * * *", "15 2 * * 1", "0 0 29 2 *"])
+MOMENTS = st.datetimes(
+    datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.sampled_from([UTC, ZoneInfo("Asia/Tokyo")])
+)
+
+
+@given(cron=CRONS, moment=MOMENTS)
+def test_ticks_hold_their_moments_and_follow_on_each_other(cron: str, moment: datetime) -> None:
+    tick = Interval.tick(cron, moment)
+    assert tick.start <= moment < tick.end
+    assert Interval.tick(cron, tick.start) == tick
+    assert Interval.tick(cron, tick.end).start == tick.end
+    assert Interval.tick(cron, tick.start - timedelta(microseconds=1)).end == tick.start
+
+
+def test_a_queue_run_by_hand_has_the_tick_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(SETTINGS.read_text().replace("*/5 * * * *", "*/15 * * * *"))
+    monkeypatch.setattr(load_settings, "__defaults__", (path, {}))
+    assert interval_of("queue", BY_HAND) == Interval(at("2026-11-22T10:00"), at("2026-11-22T10:15"))
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ class AirflowApi(AirflowClient):
         Airflow would leave out its day, of which that run may have seen only a part.
 
         Raises:
-            TelemetryError: a day's run is not due yet, another backfill of the DAG is under way, or a wait was in vain.
+            TelemetryError: a day's run is not due yet, another backfill of the DAG is under way, or a wait timed out.
         """
         if first > last:
             raise TelemetryError(f"The first day, {first}, is after the last day, {last}.")

@@ -13,11 +13,8 @@ DAY = timedelta(days=1)
 
 def due_at(day: date) -> datetime:
     """When the daily run that loads ``day`` is due: as the schedule first comes round after the day is over."""
-    from croniter import croniter  # type: ignore[import-untyped]  # it is what Airflow reads schedules with
-
     just_before = Interval.day(day).end - timedelta(seconds=1)
-    moment: datetime = croniter(load_settings().schedules.daily, just_before).get_next(datetime)
-    return moment
+    return Interval.tick(load_settings().schedules.daily, just_before).end
 
 
 def last_due_day(now: datetime) -> date:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from telemetry.interval import Interval
 
 ISO = "%Y-%m-%dT%H:%M:%SZ"
-UNDER_WAY = ("RUNNING", "PENDING_REDRIVE")
-"""Step Functions' words for an execution that is not over."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,21 @@ class ExecutionStatus:
     status: str
     error: str = ""
     cause: str = ""
+
+    @classmethod
+    def of(cls, description: Mapping[str, Any]) -> ExecutionStatus:
+        """What DescribeExecution answered."""
+        names = (field.name for field in fields(cls))
+        return cls(**{name: description[name] for name in names if name in description})
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it is not over."""
+        return self.status in ("RUNNING", "PENDING_REDRIVE")
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "SUCCEEDED"
 
     def __str__(self) -> str:
         """In plain words, for a log and for the ledger."""
@@ -54,19 +68,18 @@ def describe_execution(arn: str) -> ExecutionStatus | None:
 
     step_functions = client("stepfunctions")
     try:
-        found: dict[str, Any] = step_functions.describe_execution(executionArn=arn)
+        return ExecutionStatus.of(step_functions.describe_execution(executionArn=arn))
     except step_functions.exceptions.ExecutionDoesNotExist:
         return None
-    return ExecutionStatus(found["name"], found["status"], found.get("error", ""), found.get("cause", ""))
 
 
 def open_reason(name: str, ending: ExecutionStatus | None) -> str | None:
     """Why the load of the execution ``name`` is open still; None while the execution is under way."""
     if ending is None:
         return f"The execution {name} was never started. The logs of the earlier tasks say why."
-    if ending.status in UNDER_WAY:
+    if ending.under_way:
         return None
-    if ending.status == "SUCCEEDED":
+    if ending.succeeded:
         return f"The execution {name} succeeded, but did not close its load."
     return str(ending)
 

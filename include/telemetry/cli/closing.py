@@ -33,9 +33,9 @@ def quality(
     as_json: AsJson = False,
 ) -> None:
     """List the quality checks of closed days, newest first."""
-    from telemetry.closing.quality import list_checks
     from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
+    from telemetry.warehouse.quality_checks import list_checks
 
     name = find_stream(stream).stream if stream else None
     with connect(use_deployment().database_secret) as connection:
@@ -51,9 +51,9 @@ def reconciliations(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJ
 
     A reconciliation compares the messages that were published on a day with those in the ledger and in flight.
     """
-    from telemetry.accounting.day import list_reconciliations
     from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
+    from telemetry.warehouse.reconciliations import list_reconciliations
 
     name = find_stream(stream).stream if stream else None
     with connect(use_deployment().database_secret) as connection:

@@ -40,7 +40,7 @@ def demo() -> None:
     columns = ("stream", "partition", "lane", "messages", *ROW_COUNTS)
     print_table("Messages by stream and partition", demo.partition_rows(), columns)
     print_lanes(accounts)
-    incomplete = [name for name, account in accounts.items() if account.in_flight or account.unaccounted]
+    incomplete = [name for name, account in accounts.items() if not account.at_rest]
     if incomplete:
         raise TelemetryError(
             f"Not every message of {', '.join(incomplete)} is accounted for.", "Count again with `telemetry status`."

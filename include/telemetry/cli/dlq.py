@@ -32,7 +32,7 @@ def list_(stream: StreamFilter = None, limit: AtMost = 50, as_json: AsJson = Fal
     They stay in the dead-letter queue. SQS counts each listing as a receive.
     """
     from telemetry.aws.clients import client
-    from telemetry.aws.queues import list_dead, queue_url
+    from telemetry.aws.queues import list_dead_letters, queue_url
     from telemetry.config.settings import load_settings
 
     streams = find_streams(stream)
@@ -41,7 +41,9 @@ def list_(stream: StreamFilter = None, limit: AtMost = 50, as_json: AsJson = Fal
     rows: list[dict[str, Any]] = []
     for one in streams:
         url = queue_url(sqs, names.dead_letter_queue(one.stream))
-        rows += [{"stream": one.stream, **asdict(message)} for message in list_dead(sqs, url, limit - len(rows))]
+        rows += [
+            {"stream": one.stream, **asdict(message)} for message in list_dead_letters(sqs, url, limit - len(rows))
+        ]
     if as_json:
         print_json(rows)
     else:

@@ -59,7 +59,7 @@ def _raise_problems(
         raise TelemetryError("\n".join(messages), " ".join(filter(None, hints)))
 
 
-def _accounts(unhealthy: Sequence[str]) -> tuple[dict[str, StreamAccount], TelemetryError | None]:
+def _accounts(unhealthy: Sequence[str]) -> tuple[Mapping[str, StreamAccount], TelemetryError | None]:
     """The accounts, or the reason why there are none."""
     from botocore.exceptions import BotoCoreError, ClientError
     from psycopg2 import Error as DatabaseError
@@ -74,16 +74,17 @@ def _accounts(unhealthy: Sequence[str]) -> tuple[dict[str, StreamAccount], Telem
         return {}, TelemetryError(f"{UNKNOWN}: {type(error).__name__}: {error}".strip())
 
 
-def accounts_now() -> dict[str, StreamAccount]:
+def accounts_now() -> Mapping[str, StreamAccount]:
     """The account of every stream."""
-    from telemetry.accounting.status import settled_account
+    from telemetry.accounting.conservation import count_until_it_adds_up
+    from telemetry.accounting.status import account
     from telemetry.config.settings import load_settings
     from telemetry.contracts.loader import load_streams
     from telemetry.warehouse.connection import connect
 
     deployment = use_deployment()
     with connect(deployment.database_secret) as connection:
-        return settled_account(load_streams().values(), connection, deployment, load_settings())
+        return count_until_it_adds_up(lambda: account(load_streams().values(), connection, deployment, load_settings()))
 
 
 def _services() -> dict[str, str | None]:
@@ -110,5 +111,5 @@ def print_lanes(accounts: Mapping[str, StreamAccount]) -> None:
 
 def _lane_rows(accounts: Mapping[str, StreamAccount]) -> Iterator[dict[str, Any]]:
     for name, one in accounts.items():
-        for lane, counts in one.lanes.items():
-            yield {"stream": name, "lane": lane.value, **counts.document()}
+        for lane, counts in one.document()["lanes"].items():
+            yield {"stream": name, "lane": lane, **counts}

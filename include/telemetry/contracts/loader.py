@@ -7,7 +7,7 @@ from pathlib import Path
 from telemetry.contracts.model import Stream
 from telemetry.errors import TelemetryError
 from telemetry.paths import STREAMS
-from telemetry.yaml_documents import load_document
+from telemetry.yaml_documents import load_document, place_of
 
 
 def load_stream(path: Path) -> Stream:
@@ -19,7 +19,7 @@ def load_stream(path: Path) -> Stream:
     stream = load_document(path, Stream)
     if stream.stream != path.stem:
         raise TelemetryError(
-            f"{path}: stream: the name {stream.stream!r} does not match the file name.",
+            f"{place_of(path, 'stream')}: the name {stream.stream!r} does not match the file name.",
             f"Rename the file to {stream.stream}.yaml, or the stream to {path.stem}.",
         )
     return stream
@@ -36,7 +36,9 @@ def load_streams(folder: Path = STREAMS) -> dict[str, Stream]:
     for path in sorted(folder.glob("*.yaml")):
         stream = load_stream(path)
         if stream.topic in topics:
-            raise TelemetryError(f"{path}: topic: {stream.topic!r} is already used by {topics[stream.topic]}.")
+            raise TelemetryError(
+                f"{place_of(path, 'topic')}: {stream.topic!r} is already used by {topics[stream.topic]}."
+            )
         topics[stream.topic] = path
         streams[stream.stream] = stream
     return streams

@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from telemetry.aws.queues import BATCH_MESSAGES, IDLE_RECEIVES
 from telemetry.config.settings import Settings, load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry.cost.fleet import SQS_STEP_BYTES, STEP_BYTES, Fleet, Traffic, steps, traffic
 from telemetry.cost.rates import Rates, load_rates
 from telemetry.cost.usage import Composition, CompositionName, Usage, load_usage
-from telemetry.interval import Lane
+from telemetry.etl.drain import CALLS_AT_ONCE
+from telemetry.interval import HOUR, Interval, Lane
 from telemetry.paths import STATE_MACHINE
 
 GB = 2**30
 DAYS_A_MONTH = 365 / 12
-QUEUE_MINUTES = 5
-"""Of the queue DAG's schedule."""
 AROUND, WITHIN = 4, 2
 """State transitions: of an execution, and of each batch of its map (include/state_machines)."""
-CALLS_A_ROUND, IDLE_ROUNDS, BATCH = 10, 2, 10
-"""Of a drain: calls side by side, rounds that bring nothing, messages in a call (telemetry/etl/drain.py)."""
 FUNCTION_ALARMS, EXECUTION_ALARMS, DELIVERY_ALARMS, DATABASE_ALARMS = 2, 3, 3, 2
 """Terraform's own: of a function, of the state machine, of a stream's delivery and rule, of the database."""
 
@@ -128,11 +127,12 @@ class Estimator:
 
     def _sqs(self, month: Traffic) -> Iterator[Line]:
         sent = month.messages * steps(month.record_bytes, SQS_STEP_BYTES)
-        received = month.messages / BATCH * steps(BATCH * month.record_bytes, SQS_STEP_BYTES)
-        idle = self._drains(month) * CALLS_A_ROUND * IDLE_ROUNDS
+        calls = month.messages / BATCH_MESSAGES
+        received = calls * steps(BATCH_MESSAGES * month.record_bytes, SQS_STEP_BYTES)
+        idle = self._drains(month) * CALLS_AT_ONCE * IDLE_RECEIVES
         looks = self._ticks * self._streams
         yield self._line("SQS", "sent by the topic rule", "sqs_request", sent)
-        yield self._line("SQS", "received and deleted", "sqs_request", received + month.messages / BATCH + idle + looks)
+        yield self._line("SQS", "received and deleted", "sqs_request", received + calls + idle + looks)
 
     def _functions(self, month: Traffic, loads: Loads) -> Iterator[Line]:
         sizes, pace = self._settings.functions, self.usage.functions
@@ -207,7 +207,9 @@ class Estimator:
 
     @property
     def _ticks(self) -> float:
-        return self.usage.month_hours * 60 / QUEUE_MINUTES
+        """A month's, of the queue DAG's schedule, which is taken to be an even one."""
+        tick = Interval.tick(self._settings.schedules.queue, datetime(2026, 1, 1, tzinfo=UTC))
+        return self.usage.month_hours * HOUR / (tick.end - tick.start)
 
     def _drains(self, month: Traffic) -> float:
         return min(month.messages, self._ticks)

@@ -12,10 +12,21 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from telemetry.aws.queues import AT_ONCE, EMPTY_ROUNDS, WAIT_SECONDS, SqsMessage
+from telemetry.aws.queues import (
+    BATCH_MESSAGES,
+    SqsMessage,
+    delete_messages,
+    envelope_line,
+    receive_messages,
+    receive_until_idle,
+    sent_at,
+)
+from telemetry.chunks import chunks
 from telemetry.config.settings import Extract
-from telemetry.lake.envelopes import as_line
 from telemetry.lake.layout import queue_prefix
+
+CALLS_AT_ONCE = 10
+"""Calls of SQS side by side: each takes or gives ``BATCH_MESSAGES`` at the most."""
 
 
 def drain(
@@ -36,8 +47,12 @@ def drain(
     envelopes' ids.
     """
     written: set[str] = set()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for batch in _batches(partial(_receive, sqs, queue_url, pool), limits, out_of_time):
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
+        messages = chain.from_iterable(_receive(sqs, queue_url, pool, limits, out_of_time))
+        for some in chunks(
+            messages, count_max=limits.queue_object_messages, bytes_max=limits.queue_object_bytes, size=_size
+        ):
+            batch = {message["MessageId"]: message for message in some}  # of one that came twice the last handle holds
             new = [message for message_id, message in batch.items() if message_id not in written]
             if new:
                 _put(s3, bucket, queue_prefix(stream, datetime.now(UTC)) + name, new)
@@ -46,49 +61,28 @@ def drain(
     return len(written)
 
 
-def _batches(
-    receive: Callable[[int], list[SqsMessage]], limits: Extract, out_of_time: Callable[[], bool]
-) -> Iterator[dict[str, SqsMessage]]:
-    """What becomes one object each, by message id, until rounds bring nothing new that was sent before the first."""
+def _receive(
+    sqs: Any, queue_url: str, pool: ThreadPoolExecutor, limits: Extract, out_of_time: Callable[[], bool]
+) -> Iterator[list[SqsMessage]]:
+    """The queue's messages, within the limits, until none comes that was sent before the first call."""
     began = datetime.now(UTC).timestamp() * 1000
-    known: set[str] = set()
-    batch: dict[str, SqsMessage] = {}
-    idle = size = 0
-    while idle < EMPTY_ROUNDS and len(known) < limits.queue_batch_messages and not out_of_time():
-        received = receive(min(limits.queue_batch_messages - len(known), limits.queue_object_messages - len(batch)))
-        new = [message for message in received if message["MessageId"] not in known]
-        idle = 0 if any(_sent_at(message) < began for message in new) else idle + 1
-        size += sum(len(message["Body"]) for message in new)
-        known.update(message["MessageId"] for message in new)
-        batch.update((message["MessageId"], message) for message in received)
-        if len(batch) >= limits.queue_object_messages or size >= limits.queue_object_bytes:
-            yield batch
-            batch, size = {}, 0
-    if batch:
-        yield batch
 
+    def side_by_side(wanted: int) -> list[SqsMessage]:
+        full, rest = divmod(min(wanted, CALLS_AT_ONCE * BATCH_MESSAGES), BATCH_MESSAGES)
+        sizes = [BATCH_MESSAGES] * full + [rest] * bool(rest)
+        return list(chain.from_iterable(pool.map(partial(receive_messages, sqs, queue_url), sizes)))
 
-def _receive(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, wanted: int) -> list[SqsMessage]:
-    """One round: at most 100 messages, and at most ``wanted``."""
-
-    def call(most: int) -> list[SqsMessage]:
-        answer = sqs.receive_message(
-            QueueUrl=queue_url,
-            MaxNumberOfMessages=most,
-            WaitTimeSeconds=WAIT_SECONDS,
-            MessageSystemAttributeNames=["SentTimestamp"],
-        )
-        messages: list[SqsMessage] = answer.get("Messages", [])
-        return messages
-
-    full, rest = divmod(min(wanted, AT_ONCE * AT_ONCE), AT_ONCE)
-    return list(chain.from_iterable(pool.map(call, [AT_ONCE] * full + [rest] * bool(rest))))
+    return receive_until_idle(
+        side_by_side,
+        most=limits.queue_batch_messages,
+        go_on=lambda: not out_of_time(),
+        expected=lambda message: sent_at(message) < began,
+    )
 
 
 def _put(s3: Any, bucket: str, prefix: str, messages: Iterable[SqsMessage]) -> None:
     """Write an object of a name that is free: one that was written by an attempt before stays as it is."""
-    lines = (as_line(message["Body"], message["MessageId"], _sent_at(message)) for message in messages)
-    body = gzip.compress(b"".join(lines), mtime=0)
+    body = gzip.compress(b"".join(map(envelope_line, messages)), mtime=0)
     for number in count():
         try:
             s3.put_object(Bucket=bucket, Key=f"{prefix}-{number}.jsonl.gz", Body=body, IfNoneMatch="*")
@@ -101,15 +95,8 @@ def _put(s3: Any, bucket: str, prefix: str, messages: Iterable[SqsMessage]) -> N
 
 def _delete(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, messages: list[SqsMessage]) -> None:
     """Delete what can be deleted: what SQS keeps comes again and is known."""
-
-    def call(some: list[SqsMessage]) -> None:
-        entries = [
-            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(some)
-        ]
-        sqs.delete_message_batch(QueueUrl=queue_url, Entries=entries)
-
-    list(pool.map(call, (messages[start : start + AT_ONCE] for start in range(0, len(messages), AT_ONCE))))
+    list(pool.map(partial(delete_messages, sqs, queue_url), chunks(messages, count_max=BATCH_MESSAGES)))
 
 
-def _sent_at(message: SqsMessage) -> int:
-    return int(message["Attributes"]["SentTimestamp"])
+def _size(message: SqsMessage) -> int:
+    return len(message["Body"])

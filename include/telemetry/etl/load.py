@@ -83,7 +83,7 @@ class Loader:
         self, cursor: Cursor, raw_object: RawObject, readings: pq.ParquetFile, rejects: pq.ParquetFile | None
     ) -> None:
         files = [readings, rejects] if rejects else [readings]
-        redelivery = Redelivery.find(cursor, raw_object, files)
+        redelivery = Redelivery.detect(cursor, raw_object, files)
         merge = Merge(cursor, self._stream, raw_object, redelivery)
         rows, loaded = merge.readings(readings, self._load_id)
         quarantined, first_error = merge.rejects(rejects) if rejects else (0, None)

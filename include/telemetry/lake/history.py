@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from telemetry.chunks import Chunk
 from telemetry.errors import TelemetryError
 from telemetry.lake.layout import raw_prefix
 
@@ -92,20 +93,18 @@ class _Writer:
     def __init__(self, s3: Any, bucket: str, stream: str, on_progress: Callable[[int], None] | None) -> None:
         self.history = History()
         self._s3, self._bucket, self._stream, self._on_progress = s3, bucket, stream, on_progress
-        self._held: defaultdict[datetime, list[bytes]] = defaultdict(list)
-        self._bytes: defaultdict[datetime, int] = defaultdict(int)
+        self._held: defaultdict[datetime, Chunk[bytes]] = defaultdict(lambda: Chunk(OBJECT_RECORDS, OBJECT_BYTES))
         self._total = 0
 
     def add(self, hour: datetime, payload: bytes) -> None:
         if b"\n" in payload:
             raise ValueError("a line break would make two messages of one")
         size = len(payload) + 1
-        if len(self._held[hour]) == OBJECT_RECORDS or self._bytes[hour] + size > OBJECT_BYTES:
+        if not self._held[hour].has_room(size):
             self._write(hour)
         elif self._total + size > HELD_BYTES:
-            self._write(max(self._bytes, key=lambda held: self._bytes[held]))
-        self._held[hour].append(payload)
-        self._bytes[hour] += size
+            self._write(max(self._held, key=lambda held: self._held[held].bytes))
+        self._held[hour].add(payload, size)
         self._total += size
 
     def finish(self) -> None:
@@ -113,9 +112,9 @@ class _Writer:
             self._write(hour)
 
     def _write(self, hour: datetime) -> None:
-        records = self._held.pop(hour)
-        self._total -= self._bytes.pop(hour, 0)
-        if not records:
+        chunk = self._held.pop(hour)
+        self._total -= chunk.bytes
+        if not (records := chunk.items):
             return
         body = b"\n".join(records) + b"\n"
         name = f"history-{len(records)}-{hashlib.sha256(body).hexdigest()[:16]}.jsonl.gz"

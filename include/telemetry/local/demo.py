@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from telemetry.accounting.status import StreamAccount, settled_account
+from telemetry.accounting.conservation import count_until_it_adds_up
+from telemetry.accounting.status import StreamAccount, account
 from telemetry.airflow_rest.loads import LoadRunner
 from telemetry.airflow_rest.schedule import past_span
 from telemetry.aws.clients import client
@@ -59,15 +61,14 @@ class Demo:
                     failed += 1
         return failed
 
-    def final_accounts(self) -> dict[str, StreamAccount]:
+    def final_accounts(self) -> Mapping[str, StreamAccount]:
         """The accounts of the demo's streams, once nothing is in flight or the time for that is over."""
         settings, streams = load_settings(), [find_stream(stream) for stream in STREAMS]
         deadline = time.monotonic() + SETTLE_SECONDS / 4  # a scheduled run that is at work may finish
         while True:
             with connect(self._deployment.database_secret) as connection:
-                accounts = settled_account(streams, connection, self._deployment, settings)
-            at_rest = not any(one.in_flight or one.unaccounted for one in accounts.values())
-            if at_rest or time.monotonic() > deadline:
+                accounts = count_until_it_adds_up(partial(account, streams, connection, self._deployment, settings))
+            if all(one.at_rest for one in accounts.values()) or time.monotonic() > deadline:
                 return accounts
             time.sleep(1)
 

@@ -8,7 +8,7 @@ that is loaded, or a duplicate.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -18,6 +18,7 @@ import orjson
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+from telemetry.chunks import chunks
 from telemetry.contracts.model import Stream
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.schema import KEY, reading_columns
@@ -104,9 +105,9 @@ class Replay:
         chosen = self._choose({"stream": stream, "reason": reason, "ids": None if ids is None else list(ids)})
         on_start(len(chosen))
         done = Replayed()
-        for some in _batches(chosen):
+        for some in chunks(chosen, count_max=ROWS_AT_ONCE, bytes_max=BYTES_AT_ONCE, size=lambda row: row[1]):
             with transaction(self._connection) as cursor:
-                batch = self._replay(cursor, some)
+                batch = self._replay(cursor, [quarantine_id for quarantine_id, _ in some])
             done.moved += batch.moved
             done.loaded += batch.loaded
             done.duplicate += batch.duplicate
@@ -173,19 +174,6 @@ def _is_array(raw: bytes) -> bool:
         return type(orjson.loads(raw)) is list
     except orjson.JSONDecodeError:
         return False
-
-
-def _batches(chosen: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
-    batch: list[int] = []
-    size = 0
-    for quarantine_id, length in chosen:
-        if batch and (len(batch) == ROWS_AT_ONCE or size + length > BYTES_AT_ONCE):
-            yield batch
-            batch, size = [], 0
-        batch.append(quarantine_id)
-        size += length
-    if batch:
-        yield batch
 
 
 def _lock(cursor: Cursor, ids: list[int]) -> list[_Row]:

@@ -18,7 +18,7 @@ from telemetry.aws.executions import (
 )
 from telemetry.config.deployment import Deployment
 from telemetry_airflow.intervals import interval_in
-from telemetry_airflow.sensors import QUIET
+from telemetry_airflow.operators.sense import QUIET
 from telemetry_airflow.triggers import ExecutionTrigger
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ class EtlOperator(_LoadOperator):
         Raises:
             AirflowFailException: always.
         """
-        arn = str(context["ti"].xcom_pull(task_ids=self.task_id, key=EXECUTION_ARN))
-        raise AirflowFailException(str(ExecutionStatus(arn.rsplit(":", 1)[-1], **event)))
+        raise AirflowFailException(str(ExecutionStatus(**event)))
 
 
 class RecordLoadOperator(_LoadOperator):

@@ -180,5 +180,5 @@ def _quicken() -> None:
     """No case is about how long botocore backs off, or how long SQS may take to say that it has no message."""
     backoff: Any = importlib.import_module("botocore.retries.standard").ExponentialBackoff
     backoff.delay_amount = lambda *_: 0.01
-    drain: Any = importlib.import_module("telemetry.etl.drain")
-    drain.WAIT_SECONDS = 0
+    queues: Any = importlib.import_module("telemetry.aws.queues")
+    queues.LONG_POLL_SECONDS = 0

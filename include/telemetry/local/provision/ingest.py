@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from telemetry.aws.queues import queue_url
 from telemetry.contracts.model import Stream
-from telemetry.local.provision.queues import queue_url
 from telemetry.local.provision.site import Site, differs
 
 LOG_STREAM = "S3Delivery"
@@ -108,7 +108,7 @@ def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:
             {
                 "sqs": {
                     "roleArn": role,
-                    "queueUrl": queue_url(site, names.queue(stream.stream)),
+                    "queueUrl": queue_url(site.client("sqs"), names.queue(stream.stream)),
                     "useBase64": False,
                 }
             },

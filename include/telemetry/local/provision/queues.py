@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from telemetry.aws.queues import find_queue
 from telemetry.local.provision.site import Site
 
 
@@ -23,11 +24,6 @@ def provision_queues(site: Site) -> None:
         _provision(site, names.queue(stream), both | visibility | {"RedrivePolicy": json.dumps(redrive)})
 
 
-def queue_url(site: Site, name: str) -> str:
-    """The URL of a queue that exists."""
-    return str(site.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
-
-
 def provision_topic(site: Site) -> None:
     """The SNS topic that NotifyFailure and alarms publish to."""
     sns, arn = site.client("sns"), site.arn("sns", site.settings.names.alarm_topic)
@@ -41,9 +37,7 @@ def provision_topic(site: Site) -> None:
 def _provision(site: Site, name: str, wanted: dict[str, str]) -> str:
     """The ARN of the queue ``name``, which has the attributes ``wanted`` afterwards."""
     sqs = site.client("sqs")
-    try:
-        url = queue_url(site, name)
-    except sqs.exceptions.QueueDoesNotExist:
+    if (url := find_queue(sqs, name)) is None:
         sqs.create_queue(QueueName=name, Attributes=wanted)
         site.changed(f"queue {name}: created")
         return site.arn("sqs", name)
