@@ -78,7 +78,7 @@ def test_only_the_queues_files_know_messages(tmp_path: Path) -> None:
         ("device: {path: device_id}", "device: {path: device_id, colour: red}", 3, "device.colour"),
         ("stream: door", "stream: door\nevent_time_ahead_seconds: 1000000000000", 2, "event_time_ahead_seconds"),
         ("stream: door", "stream: [", 3, "not YAML"),
-        ("stream: door", "stream: gate", 1, "is not the file's"),
+        ("stream: door", "stream: gate", 1, "does not match the file name"),
     ],
 )
 def test_an_error_names_file_line_and_field(tmp_path: Path, changed: str, to: str, line: int, said: str) -> None:

@@ -31,8 +31,8 @@ def load_stream(path: Path) -> Stream:
     stream = load_document(path, Stream)
     if stream.stream != path.stem:
         raise TelemetryError(
-            f"{place_of(path, 'stream')}: the name {stream.stream!r} is not the file's.",
-            f"Name the file {stream.stream}.yaml, or the stream {path.stem}.",
+            f"{place_of(path, 'stream')}: the name {stream.stream!r} does not match the file name.",
+            f"Rename the file to {stream.stream}.yaml, or the stream to {path.stem}.",
         )
     if isinstance(stream.encoding, Protobuf):
         return stream.model_copy(update={"encoding": _with_descriptor(path, stream.encoding)})
