@@ -52,15 +52,15 @@ ADVICE = {
     Reason.not_json: "If the payload is not JSON, name its encoding.",
     Reason.not_decodable: "Is the encoding the right one? A damaged message stays in the quarantine.",
     Reason.bad_encoding: "If the payload is no text, name its encoding, such as cbor or msgpack.",
-    Reason.not_object: "If the readings are inside the payload, say where with `readings`; if it is a bare value, read $.",
+    Reason.not_object: "Say with `readings` where in the payload the readings are; a bare value is at the path $.",
     Reason.missing_field: "Does the path lead to the value? If not all messages have it, leave out `required`.",
     Reason.wrong_type: "Give the field another type, accept text or numbers with `accept`, list `null_values`, or use "
     "`on_error: null`.",
     Reason.out_of_range: "Widen the range, or list the value in `null_values` if it means none.",
     Reason.not_one_of: "Add the value to `one_of`, or leave that out.",
     Reason.wrong_device: "If publishers speak for other devices, say `gateway: true`, or name the topic's levels.",
-    Reason.bad_timestamp: "Check format and timezone of the time; with `on_error: received` such a message gets the time "
-    "of its arrival.",
+    Reason.bad_timestamp: "Check format and timezone of the time; with `on_error: received` the arrival "
+    "takes its place.",
     Reason.future_timestamp: "Check format and timezone of the event time, and the device's clock.",
     Reason.too_large: "The payload repeats too much with each reading.",
     Reason.too_deep: "The payload nests too deep.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from binascii import Error as NotBase64
 from binascii import a2b_base64
 from collections.abc import Iterator
@@ -30,8 +29,8 @@ class Sample(NamedTuple):
 def read_recordings(path: Path, *, csv_payloads: bool = False) -> Iterator[Sample]:
     """The messages of a file, in its order.
 
-    A record with a ``topic`` and a ``payload`` is a message as ``mosquitto_sub -F %J`` or ``-F %j`` writes it: ``tst`` is
-    its arrival, and a payload that is a text is the message's bytes. Bytes that are no text are in ``payload_hex`` or
+    A record with a ``topic`` and a ``payload`` is a message as ``mosquitto_sub -F %J`` or ``-F %j`` writes it: ``tst``
+    is its arrival, and a payload that is a text is the message's bytes. Other bytes are in ``payload_hex`` or
     ``payload_base64``. Any other record is a payload, whose topic is not known. A ``.csv`` file's rows are records, as
     ``telemetry replay`` publishes them; with ``csv_payloads`` each row is a CSV payload, below the file's first line.
 
@@ -100,7 +99,7 @@ def _member(text: str, wanted: str) -> str:
     """The text of a member of a JSON object, whose numbers keep their digits."""
     at, found = text.index("{") + 1, ""
     while (at := _past_space(text, at)) < len(text) and text[at] == '"':
-        name, at = json.decoder.scanstring(text, at + 1)
+        name, at = DECODER.raw_decode(text, at)
         start = _past_space(text, text.index(":", at) + 1)
         _, end = DECODER.raw_decode(text, start)
         if name == wanted:
