@@ -14,13 +14,16 @@ from telemetry.streams.inference.leaves import Columns, written
 from telemetry.streams.inference.topic_levels import TopicLevels
 
 TELLING = (
-    re.compile(r"(wireless_?)?device_?(id|eui|uid|uuid|name|serial)?|dev_?(id|eui)|eui|unit_?id"),
-    re.compile(
-        r"(thing|sensor|node|station|meter|machine|asset|client|tracker)_?(id|name)|serial(_?(no|number))?|sn|imei"
-    ),
-    re.compile(r"mac(_?addr(ess)?)?|host(name)?|uid|uuid|id|src|dev|sensor"),
+    re.compile(r"(wireless_?)?device_?(id|eui|uid|uuid|serial)?|dev_?(id|eui)|eui|unit_?id"),
+    re.compile(r"(thing|sensor|node|station|meter|machine|asset|client|tracker)_?id|serial(_?(no|number))?|sn|imei"),
+    re.compile(r"mac(_?addr(ess)?)?|uid|uuid|id|src|dev"),
+    re.compile(r"host(_?name)?|sensor|.*_name|name"),
 )
-"""Names, from those that say it to those that may; the last only at the top of a reading."""
+"""Names of members, from those that say it to those that may: from ``WEAK`` on only at the top of a reading, and where no
+topic tells the device; from ``LAST`` on only where no level of the topic can be it."""
+WEAK, LAST = 2, 3
+REPEATED_FROM = 5
+"""Of so many readings, two are of one device: what differs in each is rather the message's id."""
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -48,13 +51,17 @@ def guess_device(
     apart = levels.without_device()
     found = {path: [str(value) for value in values] for path, values in columns.items() if _may_be(path, values)}
     in_topic = next((path for path, values in found.items() if _is_in_topic(values, seen_topics)), None)
-    ranked = sorted((rank, at, path) for at, path in enumerate(found) if (rank := _rank(path, columns)) is not None)
+    below = LAST if levels.device and not levels.is_told else WEAK if levels.device else len(TELLING)
+    ranked = sorted(
+        (rank, at, path)
+        for at, path in enumerate(found)
+        if (rank := _rank(path, columns)) is not None and rank[0] < below
+    )
     if in_topic is not None and (not ranked or _rank(in_topic, columns) is not None):
         return _named_twice(in_topic, found[in_topic], seen_topics, levels)
-    is_weak = bool(ranked) and ranked[0][0][0] == len(TELLING) - 1
-    if ranked and not (is_weak and ranked[0][2].absolute):
-        path = ranked[0][2]
-        doubt = [Doubt(About.device, f"{written(path)} is taken for the device")] if is_weak else []
+    if ranked:
+        (strength, _), _, path = ranked[0]
+        doubt = [Doubt(About.device, f"{written(path)} is taken for the device")] if strength >= WEAK else []
         return DeviceGuess({"path": written(path)}, apart, path, doubt)
     if levels.device:
         said = " and ".join(_shown(levels, name) for name in levels.device)
@@ -96,14 +103,17 @@ def _rank(path: Path, columns: Columns) -> tuple[int, int] | None:
         return None
     name = CAMEL.sub("_", str(path.steps[-1])).lower()
     for strength, pattern in enumerate(TELLING):
-        if pattern.fullmatch(name) and (strength < len(TELLING) - 1 or _is_alone(path, columns)):
+        if pattern.fullmatch(name) and (strength < WEAK or _is_alone(path, columns)):
             return strength, len(path.steps)
     return None
 
 
 def _is_alone(path: Path, columns: Columns) -> bool:
-    """Whether it is at the top, and not the name of a value beside it."""
-    return len(path.steps) == 1 and not {Path((name,), path.absolute) for name in ("v", "value")} & columns.keys()
+    """Whether it is at the top, neither the name of a value beside it nor another in each reading."""
+    values = columns[path]
+    is_repeated = len(values) < REPEATED_FROM or len(set(values)) < len(values)
+    names_a_value = {Path((name,), path.absolute) for name in ("v", "value")} & columns.keys()
+    return len(path.steps) == 1 and is_repeated and not names_a_value
 
 
 def _named_twice(path: Path, values: Sequence[str], seen: Sequence[str | None], levels: TopicLevels) -> DeviceGuess:
