@@ -11,6 +11,7 @@ from telemetry.contracts.json_path import Path
 from telemetry.contracts.topics import DEVICE, UNNAMED
 from telemetry.streams.inference.doubts import About, Doubt
 from telemetry.streams.inference.leaves import Columns, written
+from telemetry.streams.inference.names import words
 from telemetry.streams.inference.topic_levels import TopicLevels
 
 TELLING = (
@@ -19,12 +20,11 @@ TELLING = (
     re.compile(r"mac(_?addr(ess)?)?|uid|uuid|id|src|dev"),
     re.compile(r"host(_?name)?|sensor|.*_name|name"),
 )
-"""Names of members, from those that say it to those that may: from ``WEAK`` on only at the top of a reading, and where no
-topic tells the device; from ``LAST`` on only where no level of the topic can be it."""
+"""Names of members, from those that say it to those that may: from ``WEAK`` on only at the top of a reading, and where
+no topic tells the device; from ``LAST`` on only where no level of the topic can be it."""
 WEAK, LAST = 2, 3
 REPEATED_FROM = 5
 """Of so many readings, two are of one device: what differs in each is rather the message's id."""
-CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class DeviceGuess(NamedTuple):
@@ -64,7 +64,7 @@ def guess_device(
         doubt = [Doubt(About.device, f"{written(path)} is taken for the device")] if strength >= WEAK else []
         return DeviceGuess({"path": written(path)}, apart, path, doubt)
     if levels.device:
-        said = " and ".join(_shown(levels, name) for name in levels.device)
+        said = _levels_said(levels)
         return DeviceGuess({"levels": _alone(levels.device)}, levels, None, [Doubt(About.device, said)])
     said = f"no message names a device: all readings are of one, {name}"
     return DeviceGuess({"constant": name}, apart, None, [Doubt(About.device, said, must_ask=True)])
@@ -74,8 +74,11 @@ def _alone(names: tuple[str, ...]) -> str | list[str]:
     return names[0] if len(names) == 1 else list(names)
 
 
-def _shown(levels: TopicLevels, name: str) -> str:
-    return f"level {levels.names.index(name) + 1} of the topic is taken for {name}"
+def _levels_said(levels: TopicLevels) -> str:
+    numbers = [str(levels.names.index(name) + 1) for name in levels.device]
+    if len(numbers) == 1:
+        return f"level {numbers[0]} of the topic is taken for the device"
+    return f"levels {', '.join(numbers[:-1])} and {numbers[-1]} of the topic are taken for the device"
 
 
 def _may_be(path: Path, values: Sequence[Any]) -> bool:
@@ -101,7 +104,7 @@ def _rank(path: Path, columns: Columns) -> tuple[int, int] | None:
     """How telling the path is, the less the better; ``None`` where it is not."""
     if not path.steps or not _may_be(path, columns[path]) or any(type(step) is int for step in path.steps[1:]):
         return None
-    name = CAMEL.sub("_", str(path.steps[-1])).lower()
+    name = words(str(path.steps[-1]))
     for strength, pattern in enumerate(TELLING):
         if pattern.fullmatch(name) and (strength < WEAK or _is_alone(path, columns)):
             return strength, len(path.steps)

@@ -15,7 +15,7 @@ from telemetry.contracts.reasons import Rejected
 from telemetry.contracts.times import ISO8601
 from telemetry.encodings.exact_json import ExactNumber
 from telemetry.streams.inference.leaves import Columns, is_object, written
-from telemetry.streams.inference.names import column_name
+from telemetry.streams.inference.names import column_names
 from telemetry.streams.inference.times import as_times, name_score
 
 FIELDS_MAX = 200
@@ -29,6 +29,8 @@ SENTINELS = frozenset(
 )
 """Numbers that sensors send when they have no value, where all others are much smaller."""
 FAR = 2
+ID_NAME = re.compile(r"(.*_)?(id|eui|serial|serial_no|code|version|item_\d+)")
+"""Texts under such names are no numbers, even if they are written in digits."""
 NUMBER = re.compile(r"\s*[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?\s*", re.ASCII)
 COMMA = re.compile(r"\s*[+-]?(0|[1-9]\d*),\d+\s*", re.ASCII)
 COUNTED = re.compile(
@@ -53,14 +55,13 @@ def guess_fields(
 ) -> list[FieldGuess]:
     """A field for each path of which there is a value, with its unit if that is known; none has a ``taken`` name."""
     fields: list[FieldGuess] = []
-    for path, values in columns.items():
-        present = [value for value in values if value is not None]
-        if present and len(fields) < FIELDS_MAX:
-            name = column_name(path, {*taken, *(field.name for field in fields)})
-            field = _field(name, path, present, readings)
-            if path in units and field.document["type"] in NUMBERS:
-                field.document["unit"] = units[path]
-            fields.append(field)
+    present = {path: found for path, values in columns.items() if (found := [v for v in values if v is not None])}
+    paths = list(present)[:FIELDS_MAX]
+    for path, name in zip(paths, column_names(paths, taken), strict=True):
+        field = _field(name, path, present[path], readings)
+        if path in units and field.document["type"] in NUMBERS:
+            field.document["unit"] = units[path]
+        fields.append(field)
     return fields
 
 
@@ -69,7 +70,7 @@ def _field(name: str, path: Path, values: list[Any], readings: int) -> FieldGues
     document, doubt = _typed(name, path, values)
     field = ContractField(**{"path": written(path), **document})
     if not _fits(name, field, values):
-        document["on_error"] = "null"
+        document["on_error"] = None
     null = is_null(field)
     if len(values) == readings >= REQUIRED_FROM and "on_error" not in document and not any(map(null, values)):
         document["required"] = True
@@ -94,8 +95,14 @@ def _typed(name: str, path: Path, values: Sequence[Any]) -> tuple[dict[str, Any]
     total = sum(kinds.values())
     numbers = kinds["number"] + kinds["number_text"] + kinds["comma_text"]
     if not kinds:
-        return {"type": "string"}, ""
-    if numbers and 2 * numbers >= total and kinds["boolean"] == kinds["boolean_text"] == kinds["json"] == 0:
+        return _only_none(values)
+    is_id = bool(ID_NAME.fullmatch(name)) and not kinds["number"]
+    if (
+        numbers
+        and not is_id
+        and 2 * numbers >= total
+        and kinds["boolean"] == kinds["boolean_text"] == kinds["json"] == 0
+    ):
         return _time(path, values) or _number(name, values, kinds)
     if kinds["boolean"] + kinds["boolean_text"] and _are_booleans(values):
         accept = ["text"] * (none_words + kinds["boolean_text"] > 0) + ["number"] * (kinds["number"] > 0)
@@ -110,6 +117,13 @@ def _typed(name: str, path: Path, values: Sequence[Any]) -> tuple[dict[str, Any]
     if kinds["json"] and 2 * (total - kinds["json"]) >= total:  # NaN, say, which stands in for itself
         return _typed(name, path, [value for value in values if type(value) not in (dict, list)])
     return {"type": "json"}, "its values are of several types"
+
+
+def _only_none(values: Sequence[Any]) -> tuple[dict[str, Any], str]:
+    """What only ever meant none: a number, if it was the word for none of those."""
+    if any(str(value).strip().lower() == "nan" for value in values):
+        return {"type": "double", "accept": ["text"], "null_values": _none_words(values)}, "no value was seen but nan"
+    return {"type": "string"}, ""
 
 
 def _kind(value: Any) -> str:
@@ -197,11 +211,15 @@ def _bytes_doubt(path: Path, values: Sequence[Any]) -> str:
 
 def _seen(values: Sequence[Any], readings: int) -> str:
     """What was seen of a field, in a few words, with nothing in it that could end a comment."""
-    numbers = [number for value in values if (number := _as_number(value)) is not None and type(value) is not bool]
+    numbers = [number for value in values if (number := _as_number(value)) is not None]
     texts = list({value: None for value in values if type(value) is str})
     words = ""
     if numbers and len(numbers) * 2 >= len(values):
-        words = f"{min(numbers):g} to {max(numbers):g}, "
+        words = f"{_short(min(numbers))} to {_short(max(numbers))}, "
     elif 0 < len(texts) <= 4 and all(len(text) <= 20 for text in texts):
         words = f"{', '.join(json.dumps(text) for text in texts)}, "
     return f"{words}in {len(values)} of {readings}"
+
+
+def _short(number: float) -> str:
+    return f"{number:.10g}" if abs(number) < 1e10 else f"{number:.0f}"

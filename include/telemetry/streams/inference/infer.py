@@ -77,13 +77,14 @@ def infer_stream(name: str, samples: Sequence[Sample], known: Known = NOTHING_KN
     doubts += time.doubts
     head = _head(name, encoding, kinds, structure, device) | {"event_time": time.document}
     _prepare(head, structure)
-    used = [path for path in (device.path, time.path) if path is not None]
+    used = [path for path in (device.path, time.path, *kinds.constants) if path is not None]
     left = without_overlaps(columns_of(readings, structure.query), used)
     fields = _fields(left, device.levels, len(readings))
     doubts += [Doubt(About.fields, f"{field.name}: {field.doubt}") for field in fields if field.doubt]
     stream = _stream(head, fields)
     doubts += _check(stream, chosen)
-    made_of = f"{len(chosen)} of {len(samples)} messages" if len(chosen) < len(samples) else f"{len(samples)} messages"
+    made_of = f"{len(samples)} message{'s' if len(samples) > 1 else ''}"
+    made_of = f"{len(chosen)} of {made_of}" if len(chosen) < len(samples) else made_of
     return Proposal(write_stream(head, fields, doubts, made_of), stream, doubts)
 
 
@@ -140,6 +141,10 @@ def _device(
     if wanted is None and not any(seen):
         wanted = f"devices/+/{name}"
         doubts.append(Doubt(About.topic, "the messages say nothing of their topics", must_ask=True))
+    elif wanted is None:
+        number = len(set(seen))
+        said = f"made of {number} topic{'s' if number > 1 else ''}: put + where others differ"
+        doubts.append(Doubt(About.topic, said))
     levels = guess_levels({topic for topic in seen if topic is not None}, wanted)
     device = device_of_map(levels) if structure.is_map else guess_device(name, columns, seen, levels)
     if "constant" in device.document and known.device is not None:

@@ -10,8 +10,13 @@ from typing import Any
 from telemetry.contracts.json_path import Path, Step
 from telemetry.streams.inference.doubts import About, Doubt
 from telemetry.streams.inference.leaves import Message, Steps, is_object, is_positional, leaves, written
+from telemetry.streams.inference.names import words
 
 TYPE_NAME = re.compile(r"(.*_)?(type|kind|cmd|command|method|event|action|msg_?type|message_?type|topic_?type)")
+WORD = re.compile(r"[A-Za-z_][A-Za-z_./: -]*\d{0,2}")
+"""What the name of a kind looks like; the id of a message is no such word."""
+EVERYWHERE = re.compile(r"link_?quality|lqi|rssi|seq.*|.*time.*|ts")
+"""What all of a network's measurements say beside them."""
 KINDS_MAX = 20
 ALIKE = 0.75
 """Kinds whose values are at so many paths of all are no different kinds."""
@@ -23,6 +28,8 @@ class Kinds:
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages = list(messages)
         self.conditions: list[dict[str, Any]] = []
+        self.constants: list[Path] = []
+        """Where the messages all say the same, by the conditions."""
         self.doubts: list[Doubt] = []
         self._split_by_type()
         self._leave_out_what_has_no_numbers()
@@ -36,6 +43,7 @@ class Kinds:
                 chosen = max(groups, key=lambda kind: (_richness(groups[kind]), len(groups[kind])))
                 path = written(Path((step,), type(step) is int))
                 self.messages = groups[chosen]
+                self.constants = [Path((step,), False), Path((step,), True)]
                 self.conditions.append({"path": path, "equals": chosen})
                 others = ", ".join(sorted(groups.keys() - {chosen})[:5])
                 said = f"only messages whose {path} is {chosen} are taken; others were {others}"
@@ -53,7 +61,8 @@ class Kinds:
         common = set.intersection(*(set(message.document) for message in main))
         if _richness(rest) or not common:
             return
-        name = min(common, key=list(main[0].document).index)
+        names = list(main[0].document)
+        name = min(common, key=lambda one: (EVERYWHERE.fullmatch(words(one)) is None, names.index(one)))
         path = written(Path((name,), False))
         self.messages = main
         self.conditions.append({"path": path, "present": True})
@@ -68,14 +77,10 @@ def _type_steps(messages: Sequence[Message]) -> list[Step]:
     documents = [message.document for message in messages]
     first = documents[0]
     if is_object(first):
-        return [name for name in first if TYPE_NAME.fullmatch(_plain(name)) and _all_texts(documents, _member(name))]
+        return [name for name in first if TYPE_NAME.fullmatch(words(name)) and _all_texts(documents, _member(name))]
     if is_positional(first):
         return [number for number in range(len(first)) if _all_texts(documents, _item(number))]
     return []
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_")
 
 
 def _member(name: str) -> Callable[[Any], Any]:
@@ -87,7 +92,7 @@ def _item(number: int) -> Callable[[Any], Any]:
 
 
 def _all_texts(documents: Sequence[Any], value: Callable[[Any], Any]) -> bool:
-    return all(type(value(document)) is str for document in documents)
+    return all(type(found := value(document)) is str and WORD.fullmatch(found) for document in documents)
 
 
 def _paths(messages: Sequence[Message]) -> set[Steps]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from telemetry.contracts.json_path import Path
 from telemetry.contracts.times import ISO8601, TimeFormat
 from telemetry.streams.inference.leaves import Columns
+from telemetry.streams.inference.names import words
 
 PATTERNS = (
     "%d.%m.%Y %H:%M:%S",
@@ -40,10 +41,8 @@ MAGNITUDES = (
 """From 2001 to 2103."""
 CLOCK_NOT_SET = 946_684_800.0
 """2000: a smaller number where others are epoch seconds is what a clock says that was never set."""
-PRIMARY = re.compile(
-    r"[@_]?(time|timestamp|time_?stamp|ts|tst|t|at|date_?time|zeit|zeitstempel|event_?time|measured_at)"
-)
-RELATED = re.compile(r"([@_]?(utc|date|when|epoch)|.*(_at|_ts|_time|time|timestamp|date|zeit))(_?(s|ms|us|ns|utc))?")
+PRIMARY = re.compile(r"(time|timestamp|time_?stamp|ts|tst|t|at|date_?time|zeit|zeitstempel|event_?time|measured_at)")
+RELATED = re.compile(r"((utc|date|when|epoch)|.*(_at|_ts|_time|time|timestamp|date|zeit))(_?(s|ms|us|ns|utc))?")
 NUMERIC = re.compile(r"\s*\d{1,19}(\.\d+)?\s*")
 FORMATS_MAX = 3
 NEAR = timedelta(days=1)
@@ -96,7 +95,7 @@ def is_time(text: Any) -> bool:
 
 def name_score(path: Path) -> int:
     """How much a name says that its value is the event time: 2 that it is, 1 that it is a time, 0 nothing."""
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(path.steps[-1]) if path.steps else "").lower()
+    name = words(str(path.steps[-1])) if path.steps else ""
     if PRIMARY.fullmatch(re.sub(r"_?(ms|us|ns|utc)$", "", name)):
         return 2
     return 1 if RELATED.fullmatch(name) and "uptime" not in name else 0
