@@ -224,15 +224,15 @@ class Stream(StrictModel):
     def _names_and_paths_are_free(self) -> Self:
         for taken in sorted(RESERVED & self.fields.keys()):
             raise FieldError("a column of that name is there already: name the field otherwise", "fields", taken)
-        seen: dict[tuple[Step, ...], FieldType | None] = {}
+        seen: dict[tuple[bool, tuple[Step, ...]], FieldType | None] = {}
         for text, location, kind in self._places():
-            steps = parse_path(text).steps
-            if steps in seen:
+            place = self._place_of(text)
+            if place in seen:
                 raise FieldError(f"{text}: two fields read the same path", *location)
-            seen[steps] = kind
+            seen[place] = kind
         for text, location, _ in self._places():
-            steps = parse_path(text).steps
-            if any(seen.get(steps[:depth], FieldType.json) is not FieldType.json for depth in range(len(steps))):
+            apart, steps = self._place_of(text)
+            if any(seen.get((apart, steps[:depth]), FieldType.json) is not FieldType.json for depth in range(len(steps))):
                 raise FieldError(f"{text}: another field reads the value that this path goes through", *location)
         return self
 
@@ -245,6 +245,11 @@ class Stream(StrictModel):
         for name, field in self.fields.items():
             if field.path:
                 yield field.path, ("fields", name), field.type
+
+    def _place_of(self, text: str) -> tuple[bool, tuple[Step, ...]]:
+        """Whether a path begins beside the readings, and its steps."""
+        path = parse_path(text)
+        return path.absolute and self.readings is not None, path.steps
 
     def _paths(self) -> Iterator[str]:
         return (path for path, _, _ in self._places())

@@ -29,4 +29,6 @@ def decode_cbor(content: bytes) -> Any:
         document = decoder.decode()
     except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError, ArithmeticError) as error:
         raise UndecodableError(f"no CBOR at byte {stream.tell() + 1}") from error
+    if stream.tell() < len(content):
+        raise UndecodableError(f"something follows the CBOR at byte {stream.tell() + 1}")
     return as_json_values(document)
