@@ -86,7 +86,9 @@ def accounts_now() -> Mapping[str, StreamAccount]:
 
     deployment = use_deployment()
     with connect(deployment.database_secret) as connection:
-        return count_until_it_adds_up(lambda: account(read_streams().streams.values(), connection, deployment, load_settings()))
+        return count_until_it_adds_up(
+            lambda: account(read_streams().streams.values(), connection, deployment, load_settings())
+        )
 
 
 def _services() -> dict[str, str | None]:
