@@ -102,24 +102,26 @@ def replay(
     stream: StreamOption,
     as_history: Annotated[
         bool,
-        typer.Option("--as-history", help="Write history objects, at the records' event times, instead of publishing."),
+        typer.Option("--as-history", help="Write history objects, at the times of the records, instead of publishing."),
     ] = False,
     rate: MessagesPerSecond = 0.0,
 ) -> None:
     """Publish the records of a file over MQTT.
 
-    If the file has an error, nothing is published.
+    A recording, as `mosquitto_sub -F %J` writes it, is published on its own topics. If the file has an error, nothing
+    is published.
     """
     from telemetry.contracts.loader import find_stream
     from telemetry.devices.pacing import paced
-    from telemetry.devices.replay import replay as replayed
+    from telemetry.streams.replay import recorded_messages
 
     contract = find_stream(stream)
-    total = sum(1 for _ in replayed(file, contract))
+    total = sum(1 for _ in recorded_messages(file, contract, as_history=as_history))
+    messages = recorded_messages(file, contract, as_history=as_history)
     if as_history:
-        write_into_lake(contract, replayed(file, contract), total)
+        write_into_lake(contract, messages, total)
     else:
-        publish_live(contract, paced(replayed(file, contract), rate), total)
+        publish_live(contract, paced(messages, rate), total)
 
 
 def publish_live(stream: Stream, messages: Iterable[DeviceMessage], total: int) -> None:
@@ -129,7 +131,7 @@ def publish_live(stream: Stream, messages: Iterable[DeviceMessage], total: int) 
     use_deployment(["emulator"])
     broker = Broker.from_environment()
     with progress_bar(f"Publishing to {stream.topic}", total) as bar:
-        pairs = ((stream.topic_of(message.device_id), message.payload) for message in messages)
+        pairs = ((message.topic or stream.topic_of(message.device_id), message.payload) for message in messages)
         published = publish(broker, pairs, on_progress=bar)
     print(f"Published {published:,} messages of {stream.stream}; all were acknowledged.")
 

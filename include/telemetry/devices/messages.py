@@ -10,11 +10,13 @@ class DeviceMessage(NamedTuple):
     """One message as a device publishes it.
 
     ``moment`` is when it was sent, or is held to have been; ``None`` where the payload does not tell.
+    ``topic`` is the one that it was recorded on, where it was recorded.
     """
 
     device_id: str
     payload: bytes
     moment: datetime | None
+    topic: str | None = None
 
 
 def put_at(document: dict[str, Any], path: str, value: object) -> None:

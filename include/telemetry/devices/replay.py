@@ -18,7 +18,7 @@ from telemetry.errors import TelemetryError
 NO_TOPIC_LEVEL = re.compile(r"[/+#\0\ud800-\udfff]")
 
 
-def replay(path: Path, stream: Stream) -> Iterator[DeviceMessage]:
+def replay(path: Path, stream: Stream, *, for_topics: bool = True) -> Iterator[DeviceMessage]:
     """The records of a file as messages of ``stream``'s devices, in the file's order, without holding the file whole.
 
     A ``.csv`` file is CSV, one that begins with ``[`` a JSON array, any other JSON Lines. A JSON record's payload is
@@ -27,8 +27,8 @@ def replay(path: Path, stream: Stream) -> Iterator[DeviceMessage]:
 
     Raises:
         TelemetryError: the file cannot be read, or only once; is not what it should be; or holds a record that is not
-            an object or names no device: ``FILE:LINE: FIELD: what is wrong``, in an array with the record's number
-            besides.
+            an object, or names no device, or (``for_topics``) one that no topic can hold. The message says ``FILE:LINE:
+            FIELD: what is wrong``, in an array with the record's number besides.
     """
     is_csv = path.suffix.lower() == ".csv"
     try:
@@ -39,7 +39,7 @@ def replay(path: Path, stream: Stream) -> Iterator[DeviceMessage]:
         with path.open(encoding="utf-8-sig", newline="" if is_csv else None) as file:
             read_time = time_converter(stream.event_time)
             for record in csv_records(path, file, stream) if is_csv else _json(path, file):
-                yield _message(record, stream, read_time)
+                yield _message(record, stream, read_time, for_topics=for_topics)
     except OSError as error:
         raise TelemetryError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
@@ -56,18 +56,23 @@ def _json(path: Path, file: TextIO) -> Iterator[Record]:
     return json_array(path, file) if first == "[" else json_lines(path, file)
 
 
-def _message(record: Record, stream: Stream, read_time: Convert) -> DeviceMessage:
+def _message(record: Record, stream: Stream, read_time: Convert, *, for_topics: bool) -> DeviceMessage:
     where, value, text = record
     if not isinstance(value, dict):
         raise TelemetryError(f"{where}: not an object, but {text[:40]}.")
-    place = stream.device.path or ""
+    if not stream.device.path or not stream.event_time.path:
+        raise TelemetryError(
+            f"{where}: stream {stream.stream} takes the device or the time from the message's topic and arrival.",
+            "Replay a recording, as `mosquitto_sub -F %J` writes it: its records have tst, topic and payload.",
+        )
+    place = stream.device.path
     device = value_at(value, place)
     if device is None or isinstance(device, dict | list | bool) or device == "":
         raise TelemetryError(
             f"{where}: {place}: the record names no device.",
             f"Stream {stream.stream} takes the device from {place!r}, as its contract says.",
         )
-    if NO_TOPIC_LEVEL.search(str(device)):
+    if for_topics and NO_TOPIC_LEVEL.search(str(device)):
         raise TelemetryError(f"{where}: {place}: {device!r} cannot be part of an MQTT topic.")
     try:
         moment = read_time(value_at(value, stream.event_time.path))

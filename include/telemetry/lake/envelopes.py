@@ -11,6 +11,7 @@ import re
 from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from telemetry.contracts.model import FieldType
@@ -82,6 +83,19 @@ def as_line(body: str, message_id: str, received_at: int) -> bytes:
     payload = b2a_base64(text, newline=False).decode()
     document = {"message_id": message_id, "topic": None, "received_at": received_at, "payload": payload}
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def in_envelope(topic: str, received_at: datetime, payload: bytes, number: int) -> bytes:
+    """A recorded message as the topic rule would have put it, on one line without its end.
+
+    The id follows from the message and its ``number`` in the recording: written again, it is the same.
+    """
+    import orjson
+
+    milliseconds = (received_at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    text = b2a_base64(payload, newline=False).decode()
+    message_id = sha256(f"{number} {milliseconds} {topic} {text}".encode()).hexdigest()[:32]
+    return orjson.dumps({"message_id": message_id, "topic": topic, "received_at": milliseconds, "payload": text})
 
 
 def day_number(moment: datetime) -> int:

@@ -1,0 +1,49 @@
+"""Replaying a file: a recording on its own topics, or records whose topics follow from the stream's file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from telemetry.contracts import topics
+from telemetry.contracts.model import Stream
+from telemetry.devices.messages import DeviceMessage
+from telemetry.devices.replay import replay
+from telemetry.errors import TelemetryError
+from telemetry.lake.envelopes import in_envelope
+from telemetry.streams.recordings import CSV_ENDINGS, Sample, read_recordings
+
+PAYLOAD_BYTES_MAX = 128 * 1024
+"""AWS IoT Core refuses a larger payload (AWS IoT Core message broker and protocol limits and quotas)."""
+
+
+def recorded_messages(path: Path, stream: Stream, *, as_history: bool) -> Iterator[DeviceMessage]:
+    """The messages of a file, in its order. As history, a recorded one is in the envelope that it once had.
+
+    Raises:
+        TelemetryError: ``FILE:LINE: what is wrong``.
+    """
+    first = None if path.suffix.lower() in CSV_ENDINGS else next(islice(read_recordings(path), 1), None)
+    if first is None or first.topic is None:
+        yield from replay(path, stream, for_topics=not as_history)
+        return
+    for number, sample in enumerate(read_recordings(path)):
+        yield _message(sample, number, stream, as_history=as_history)
+
+
+def _message(sample: Sample, number: int, stream: Stream, *, as_history: bool) -> DeviceMessage:
+    if sample.topic is None or not topics.matches(stream.topic, sample.topic):
+        raise TelemetryError(f"{sample.where}: topic: {sample.topic!r} is not a topic of {stream.topic!r}.")
+    if len(sample.payload) > PAYLOAD_BYTES_MAX:
+        raise TelemetryError(
+            f"{sample.where}: payload: {len(sample.payload):,} bytes; AWS IoT Core takes {PAYLOAD_BYTES_MAX:,} at most."
+        )
+    if not as_history:
+        return DeviceMessage("", sample.payload, sample.received_at, sample.topic)
+    if sample.received_at is None:
+        raise TelemetryError(
+            f"{sample.where}: tst: missing.", "History is written at the time of arrival: record it with %J."
+        )
+    line = in_envelope(sample.topic, sample.received_at, sample.payload, number)
+    return DeviceMessage("", line, sample.received_at, sample.topic)
