@@ -232,7 +232,9 @@ class Stream(StrictModel):
             seen[place] = kind
         for text, location, _ in self._places():
             apart, steps = self._place_of(text)
-            if any(seen.get((apart, steps[:depth]), FieldType.json) is not FieldType.json for depth in range(len(steps))):
+            if any(
+                seen.get((apart, steps[:depth]), FieldType.json) is not FieldType.json for depth in range(len(steps))
+            ):
                 raise FieldError(f"{text}: another field reads the value that this path goes through", *location)
         return self
 
