@@ -15,7 +15,7 @@ from telemetry.cli.output import print_json, print_table, printable
 
 COMMANDS = [
     "up", "down", "reset", "env", "logs", "doctor", "status", "simulate", "replay", "run", "backfill", "loads",
-    "migrate", "quality", "reconciliations", "demo", "package", "deploy", "cost", "quarantine", "dlq",
+    "migrate", "quality", "reconciliations", "demo", "package", "deploy", "cost", "stream", "quarantine", "dlq",
 ]  # fmt: skip
 HEAVY = {"airflow", "boto3", "httpx", "pandas", "paho", "psutil", "psycopg2", "pyarrow", "pydantic", "yaml"}
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from telemetry.cli import closing, cost, demo, dlq, ledger, package, publish, quarantine, runs, stack, status
+from telemetry.cli import closing, cost, demo, dlq, ledger, package, publish, quarantine, runs, stack, status, stream
 from telemetry.errors import TelemetryError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 for group in (stack, status, publish, runs, ledger, closing, demo, package, cost):
     group.register(app)
+app.add_typer(stream.app, name="stream")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(dlq.app, name="dlq")
 

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -60,27 +60,20 @@ class Broker:
         return f"{self.host}:{self.port}"
 
 
-class Publisher:
-    """One connection to the broker, as a context manager; leaving it in peace waits for every acknowledgement.
-
-    A broken connection is opened again and what was not acknowledged is sent again: the broker may see a message twice.
-    """
+class Connection:
+    """One connection to the broker, as a context manager. One that breaks is opened again."""
 
     def __init__(self, broker: Broker) -> None:
-        self.sent = 0
-        self.acknowledged = 0
         self._broker = broker
         self._changed = threading.Condition()
         self._connected = False
         self._trouble = ""
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=f"telemetry-{uuid.uuid4().hex[:12]}")
-        self._client.max_inflight_messages_set(IN_FLIGHT)
         self._client.reconnect_delay_set(min_delay=1, max_delay=5)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
-        self._client.on_publish = self._on_publish
 
-    def __enter__(self) -> Publisher:
+    def __enter__(self) -> Self:
         """Connect.
 
         Raises:
@@ -117,6 +110,47 @@ class Publisher:
             self._stop()
             raise self._refused(trouble)
         return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _refused(self, reason: str) -> TelemetryError:
+        return TelemetryError(
+            f"The MQTT broker at {self._broker} accepts no connection with {self._broker.certificate}: {reason}.",
+            "The certificate has to be registered and active; `telemetry up` sees to that on the local stack.",
+        )
+
+    # paho calls these in its own thread.
+
+    def _on_connect(self, client: Client, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
+        with self._changed:
+            self._connected = not reason_code.is_failure
+            self._trouble = str(reason_code) if reason_code.is_failure else ""
+            self._changed.notify_all()
+
+    def _on_disconnect(self, client: Client, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
+        with self._changed:
+            self._connected = False
+            self._trouble = f"connection lost: {reason_code}"
+            self._changed.notify_all()
+
+
+class Publisher(Connection):
+    """A connection that publishes; leaving it in peace waits for every acknowledgement.
+
+    What was not acknowledged when it broke is sent again: the broker may see a message twice.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__(broker)
+        self.sent = 0
+        self.acknowledged = 0
+        self._client.max_inflight_messages_set(IN_FLIGHT)
+        self._client.on_publish = self._on_publish
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
@@ -157,30 +191,6 @@ class Publisher:
                     )
                 if on_progress:
                     on_progress(self.acknowledged)
-
-    def _stop(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _refused(self, reason: str) -> TelemetryError:
-        return TelemetryError(
-            f"The MQTT broker at {self._broker} accepts no connection with {self._broker.certificate}: {reason}.",
-            "The certificate has to be registered and active; `telemetry up` sees to that on the local stack.",
-        )
-
-    # paho calls these in its own thread.
-
-    def _on_connect(self, client: Client, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
-        with self._changed:
-            self._connected = not reason_code.is_failure
-            self._trouble = str(reason_code) if reason_code.is_failure else ""
-            self._changed.notify_all()
-
-    def _on_disconnect(self, client: Client, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
-        with self._changed:
-            self._connected = False
-            self._trouble = f"connection lost: {reason_code}"
-            self._changed.notify_all()
 
     def _on_publish(self, client: Client, userdata: Any, mid: int, reason_code: Any, properties: Any) -> None:
         with self._changed:

@@ -155,6 +155,7 @@ def _number(name: str, values: Sequence[Any], kinds: Counter[str]) -> tuple[dict
     numbers = [(value, number) for value in values if (number := _as_number(value)) is not None]
     nulls = _sentinels(numbers)
     whole = all(number == int(number) for _, number in numbers) and not kinds["comma_text"]
+    whole = whole and not any(type(value) is str and "." in value for value in values)
     is_integer = whole and bool(COUNTED.fullmatch(name))
     options = _options(
         accept=["text"] if kinds["number_text"] and not kinds["comma_text"] else [],

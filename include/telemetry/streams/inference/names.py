@@ -35,7 +35,7 @@ def _parts(path: Path) -> list[str]:
     while len(parts) > 1 and parts[-1] in SAYS_NOTHING:
         parts.pop()
     if not parts:
-        return [f"item_{path.steps[0]}" if path.steps else "value"]
+        return [f"item_{path.steps[0]}" if path.steps and type(path.steps[0]) is int else "value"]
     return parts
 
 
