@@ -72,9 +72,8 @@ class Estimator:
         self._settings: Settings = load_settings(environment={})
         streams = load_streams()
         self._streams = len(streams)
-        self.topic: str = streams[self._settings.simulator.stream].topic_of(
-            device_id(1)
-        )  # IoT Core meters it with each message
+        # IoT Core meters a message with its topic.
+        self.topic: str = streams[self._settings.simulator.stream].topic_of(device_id(1))
         self._name = composition
         self._built: Composition = self.usage.compositions[composition]
         machine = json.loads(STATE_MACHINE.read_text())
