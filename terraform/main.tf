@@ -45,7 +45,7 @@ module "lake" {
   account            = local.account
   region             = var.region
   key_arn            = module.encryption.key_arn
-  folders            = local.settings.folders
+  folders            = local.checked.folders
   streams            = local.streams
   lanes              = local.checked.lanes
   transition_days    = var.transition_days
@@ -61,9 +61,9 @@ module "ingest" {
   region             = var.region
   key_arn            = module.encryption.key_arn
   raw_bucket         = module.lake.raw_bucket
-  folders            = local.settings.folders
+  folders            = local.checked.folders
   streams            = local.streams
-  sql_version        = local.settings.topic_rule.sql_version
+  records            = local.checked.records
   firehose           = local.settings.firehose
   queue              = local.settings.queue
   things             = var.things
@@ -88,7 +88,7 @@ module "etl" {
   reserved_concurrency   = var.reserved_concurrency
   raw_bucket             = module.lake.raw_bucket
   processed_bucket       = module.lake.processed_bucket
-  folders                = local.settings.folders
+  folders                = local.checked.folders
   queue_arns             = values(module.ingest.queue_arns)
   dead_letter_queue_arns = values(module.ingest.dead_letter_queue_arns)
   simulator_topic        = local.streams[local.settings.simulator.stream].topic

@@ -27,6 +27,14 @@ run "minimal" {
   }
 
   assert {
+    condition = length(module.observability.alarm_names) == length(local.checked.alarms) + sum([
+      for each, alarms in yamldecode(file("../include/cost/usage.yaml")).alarms :
+      alarms * { stream = length(local.streams), function = length(local.settings.functions), state_machine = 1, database = 1 }[each]
+    ])
+    error_message = "The cost estimate has as many alarms: alarms in include/cost/usage.yaml."
+  }
+
+  assert {
     condition     = output.raw_bucket == "iot-raw-lake-123456789012-eu-west-1"
     error_message = "A bucket's name says whose it is."
   }

@@ -22,6 +22,7 @@ from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import find_stream
 from telemetry.errors import TelemetryError
 from telemetry.interval import Lane
+from telemetry.lake.ingest import topic_rule_sql
 from telemetry.warehouse.connection import Connection
 
 STREAM = find_stream("telemetry")
@@ -79,7 +80,7 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
 ) -> None:
     queue, dead = queues
     rule = NAMES.topic_rule(STREAM.stream)
-    sql = load_settings().topic_rule.sql(STREAM.topic)
+    sql = topic_rule_sql(STREAM.topic)
     payload = {"sql": sql, "actions": [{"sqs": {"queueUrl": queue, "roleArn": "r", "useBase64": False}}]}
     aws.client("iot").create_topic_rule(ruleName=rule, topicRulePayload=payload)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.interval import HOUR, Interval, Lane
-from telemetry.lake.layout import FIREHOSE_HOUR, HIVE_HOUR, PROCESSED, hour_of, queue_prefix, raw_prefix
+from telemetry.lake.layout import HIVE_HOUR, PROCESSED, firehose_prefix, hour_of, queue_prefix, raw_prefix
 from telemetry.lake.raw_object import RawObject
 
 moments = st.datetimes(
@@ -47,10 +48,13 @@ def test_a_day_has_24_hours() -> None:
     assert len(list(Interval.day(date(2026, 3, 29)).hours())) == 24
 
 
-def test_the_year_is_the_calendars_also_at_new_year() -> None:
-    """The ISO week of 2024-12-30 is 2025's; `YYYY` in Firehose would say 2025."""
-    assert raw_prefix("door", datetime(2024, 12, 30, 23, tzinfo=UTC)).endswith("year=2024/month=12/day=30/hour=23/")
-    assert "YYYY" not in FIREHOSE_HOUR
+@given(moments)
+def test_firehose_writes_where_the_etl_reads(moment: datetime) -> None:
+    """With the fields that Firehose takes from Java's DateTimeFormatter; ``YYYY`` would be the year of the ISO week."""
+    utc = moment.astimezone(UTC)
+    fields = {"yyyy": f"{utc.year:04}", "MM": f"{utc.month:02}", "dd": f"{utc.day:02}", "HH": f"{utc.hour:02}"}
+    prefix = re.sub(r"!\{timestamp:(\w+)\}", lambda found: fields[found[1]], firehose_prefix("door"))
+    assert prefix == raw_prefix("door", moment)
 
 
 def test_an_offset_moves_the_hour() -> None:

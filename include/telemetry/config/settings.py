@@ -8,89 +8,25 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from telemetry.config.names import Names
 from telemetry.errors import TelemetryError
-from telemetry.lake import layout as partitions
-from telemetry.lake.envelopes import FIELDS
-from telemetry.lake.layout import FIREHOSE_HOUR, RAW, RAW_ERRORS, RULE_ERRORS
 from telemetry.paths import SETTINGS
 from telemetry.yaml_documents import StrictModel, load_document
 
 BUFFER_SECONDS = "TELEMETRY_FIREHOSE_BUFFER_SECONDS"
+BUFFER_SECONDS_MAX = 900
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, le=1)]
-RAW_PREFIX = f"{RAW}/{{stream}}/{FIREHOSE_HOUR}/"
 TEMPLATE = r"^([^{}]|\{(prefix|stream|lane|queue|dead_letter_queue)\})+$"
 
 
-class Folders(StrictModel):
-    """Where the lake's objects lie: Terraform is told of what the code reads and writes, and cannot move it."""
-
-    raw: str
-    queue: str
-    processed: str
-    quarantine: str
-    manifests: str
-    raw_errors: str
-    rule_errors: str
-
-    @model_validator(mode="after")
-    def _are_those_of_the_code(self) -> Self:
-        for name, folder in self:
-            if folder != getattr(partitions, name.upper()):
-                raise ValueError(f"{name}: the code has {getattr(partitions, name.upper())!r}")
-        return self
-
-
-class TopicRule(StrictModel):
-    """A topic rule's SQL, for the topic filter ``{topic}``, and where its errors go, for ``{stream}``."""
-
-    sql_template: str = Field(alias="sql")
-    sql_version: str
-    error_key_template: Annotated[str, Field(pattern=rf"^{RULE_ERRORS}/\{{stream\}}/")] = Field(alias="error_key")
-
-    @field_validator("sql_template")
-    @classmethod
-    def _makes_envelopes(cls, sql: str) -> str:
-        """AWS IoT Core developer guide, "AWS IoT SQL reference"."""
-        lacking = [key for key in FIELDS if f" AS {key}" not in sql]
-        if lacking or not sql.endswith(" FROM '{topic}'"):
-            raise ValueError(
-                f"it selects no {', '.join(lacking)}" if lacking else "it does not end with FROM '{topic}'"
-            )
-        return sql
-
-    def sql(self, topic: str) -> str:
-        return self.sql_template.replace("{topic}", topic)
-
-    def error_key(self, stream: str) -> str:
-        return self.error_key_template.replace("{stream}", stream)
-
-
 class Firehose(StrictModel):
-    """Where delivery streams write, and the buffer's bounds as Firehose takes them (API reference, BufferingHints)."""
+    """The bounds of Firehose's buffer (API reference, BufferingHints)."""
 
-    prefix_template: str = Field(alias="prefix")
-    error_prefix_template: Annotated[str, Field(pattern=rf"^{RAW_ERRORS}/\{{stream\}}/")] = Field(alias="error_prefix")
-    separator: Literal["\n"]
-    buffer_seconds: Annotated[int, Field(ge=0, le=900)]
+    buffer_seconds: Annotated[int, Field(ge=0, le=BUFFER_SECONDS_MAX)]
     buffer_megabytes: Annotated[int, Field(ge=1, le=128)]
-    compression: Literal["GZIP"]
-
-    @field_validator("prefix_template")
-    @classmethod
-    def _is_where_the_etl_reads(cls, prefix: str) -> str:
-        if prefix != RAW_PREFIX:
-            raise ValueError(f"the ETL reads raw objects below {RAW_PREFIX}")
-        return prefix
-
-    def prefix(self, stream: str) -> str:
-        return self.prefix_template.replace("{stream}", stream)
-
-    def error_prefix(self, stream: str) -> str:
-        return self.error_prefix_template.replace("{stream}", stream)
 
 
 class Queue(StrictModel):
@@ -224,8 +160,6 @@ class Settings(StrictModel):
     """The whole file."""
 
     names: Names
-    folders: Folders
-    topic_rule: TopicRule
     firehose: Firehose
     queue: Queue
     functions: Functions
@@ -265,7 +199,9 @@ def load_settings(path: Path = SETTINGS, environment: Mapping[str, str] = os.env
     seconds = environment.get(BUFFER_SECONDS)
     if not seconds:
         return settings
-    if not seconds.isdecimal() or int(seconds) > 900:
-        raise TelemetryError(f"{BUFFER_SECONDS} is {seconds!r}: Firehose buffers for 0 to 900 whole seconds.")
+    if not seconds.isdecimal() or int(seconds) > BUFFER_SECONDS_MAX:
+        raise TelemetryError(
+            f"{BUFFER_SECONDS} is {seconds!r}: Firehose buffers for 0 to {BUFFER_SECONDS_MAX} whole seconds."
+        )
     firehose = settings.firehose.model_copy(update={"buffer_seconds": int(seconds)})
     return settings.model_copy(update={"firehose": firehose})

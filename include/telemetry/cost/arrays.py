@@ -34,7 +34,7 @@ class Option(NamedTuple):
 
 def rounding(estimator: Estimator, fleet: Fleet) -> Rounding:
     """What is paid for what is not there."""
-    month = traffic(fleet, estimator.usage.month_hours, estimator.usage.topic)
+    month = traffic(fleet, estimator.usage.month_hours, estimator.topic)
     sent, billed, rate = sent_gb(month), billed_gb(month), estimator.rates.rates["firehose_ingest"]
     return Rounding(month.record_bytes, sent, billed, rate.cost(billed), rate.cost(billed) - rate.cost(sent))
 
@@ -42,7 +42,7 @@ def rounding(estimator: Estimator, fleet: Fleet) -> Rounding:
 def options(estimator: Estimator, fleet: Fleet) -> list[Option]:
     """Some numbers of readings a message, the fleet's own and the most that fit one step among them."""
     numbers = {number for number in READINGS if number <= fleet.most_readings(MESSAGE_BYTES_MAX)}
-    numbers |= {fleet.readings_per_message, most_in_a_step(fleet, estimator.usage.topic)}
+    numbers |= {fleet.readings_per_message, most_in_a_step(fleet, estimator.topic)}
     single = estimator.estimate(fleet.with_readings(1))
     return [_option(estimator, estimator.estimate(fleet.with_readings(number)), single) for number in sorted(numbers)]
 

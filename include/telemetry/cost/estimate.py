@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from telemetry.aws.queues import BATCH_MESSAGES, IDLE_RECEIVES
 from telemetry.config.settings import Settings, load_settings
@@ -14,16 +14,13 @@ from telemetry.contracts.loader import load_streams
 from telemetry.cost.fleet import SQS_STEP_BYTES, STEP_BYTES, Fleet, Traffic, steps, traffic
 from telemetry.cost.rates import Rates, load_rates
 from telemetry.cost.usage import Composition, CompositionName, Usage, load_usage
+from telemetry.devices.simulate import device_id
 from telemetry.etl.drain import CALLS_AT_ONCE
 from telemetry.interval import HOUR, Interval, Lane
 from telemetry.paths import STATE_MACHINE
 
 GB = 2**30
 DAYS_A_MONTH = 365 / 12
-AROUND, WITHIN = 4, 2
-"""State transitions: of an execution, and of each batch of its map (include/state_machines)."""
-FUNCTION_ALARMS, EXECUTION_ALARMS, DELIVERY_ALARMS, DATABASE_ALARMS = 2, 3, 3, 2
-"""Terraform's own: of a function, of the state machine, of a stream's delivery and rule, of the database."""
 
 
 class Line(NamedTuple):
@@ -73,15 +70,21 @@ class Estimator:
         self.rates: Rates = load_rates()
         self.usage: Usage = load_usage()
         self._settings: Settings = load_settings(environment={})
-        self._streams = len(load_streams())
+        streams = load_streams()
+        self._streams = len(streams)
+        # IoT Core meters a message with its topic.
+        self.topic: str = streams[self._settings.simulator.stream].topic_of(device_id(1))
         self._name = composition
         self._built: Composition = self.usage.compositions[composition]
         machine = json.loads(STATE_MACHINE.read_text())
-        self._batch_objects: int = machine["States"]["LoadObjects"]["ItemBatcher"]["MaxItemsPerBatch"]
+        batches = machine["States"]["LoadObjects"]
+        self._batch_objects: int = batches["ItemBatcher"]["MaxItemsPerBatch"]
+        self._load_transitions = successful_transitions(machine)
+        self._batch_transitions = successful_transitions(batches["ItemProcessor"])
 
     def estimate(self, fleet: Fleet) -> Estimate:
         """The month's lines, by service."""
-        month = traffic(fleet, self.usage.month_hours, self.usage.topic)
+        month = traffic(fleet, self.usage.month_hours, self.topic)
         loads = self._loads(month)
         parts = (
             self._iot_core(month),
@@ -111,7 +114,7 @@ class Estimator:
         yield self._line("IoT Core", "connections", "iot_connection", minutes)
         yield self._line("IoT Core", "messages", "iot_message", messages)
         yield self._line("IoT Core", "topic rule", "iot_rule", messages)
-        yield self._line("IoT Core", "actions, to Firehose and to SQS", "iot_action", 2 * records)
+        yield self._line("IoT Core", "actions, to Firehose and to SQS", "iot_action", len(Lane) * records)
 
     def _firehose(self, month: Traffic) -> Iterator[Line]:
         yield self._line("Firehose", "records, in steps of 5 KB", "firehose_ingest", billed_gb(month))
@@ -149,7 +152,7 @@ class Estimator:
         gb_seconds = sum(time * function.memory_megabytes / 1024 for function, time in seconds.items())
         yield self._line("Lambda", "calls", "lambda_request", self._calls(loads))
         yield self._line("Lambda", "duration", "lambda_duration", gb_seconds)
-        transitions = AROUND * loads.number + WITHIN * loads.batches
+        transitions = self._load_transitions * loads.number + self._batch_transitions * loads.batches
         yield self._line("Step Functions", "transitions", "step_functions_transition", transitions)
 
     # Whether messages come or not
@@ -180,9 +183,9 @@ class Estimator:
 
     def _observation(self, loads: Loads) -> Iterator[Line]:
         each = [len(Lane) if alarm.each == "lane" else 1 for alarm in self._settings.alarms.values()]
-        functions = len(type(self._settings.functions).model_fields)
-        alarms = self._streams * (sum(each) + DELIVERY_ALARMS)
-        alarms += functions * FUNCTION_ALARMS + EXECUTION_ALARMS + DATABASE_ALARMS
+        functions, added = len(type(self._settings.functions).model_fields), self.usage.alarms
+        alarms = self._streams * (sum(each) + added.stream)
+        alarms += functions * added.function + added.state_machine + added.database
         logs = self._calls(loads) * self.usage.log_line_bytes / GB + self.usage.other_logs_gb
         yield self._line("CloudWatch", "alarms", "cloudwatch_alarm", alarms)
         yield self._line("CloudWatch", "metrics of closed days", "cloudwatch_metric", self._streams * (len(Lane) + 1))
@@ -227,6 +230,18 @@ class Estimator:
 
     def _calls(self, loads: Loads) -> float:
         return 2 * loads.number + 2 * loads.batches + DAYS_A_MONTH * self._streams
+
+
+def successful_transitions(machine: Mapping[str, Any]) -> int:
+    """The state transitions of an execution in which no state fails, and each Choice takes its first branch.
+
+    ``machine`` is a state machine, or the ``ItemProcessor`` of a Map (Amazon States Language).
+    """
+    states, name, transitions = machine["States"], machine["StartAt"], 0
+    while name:
+        state, transitions = states[name], transitions + 1
+        name = state["Choices"][0]["Next"] if state["Type"] == "Choice" else state.get("Next")
+    return transitions
 
 
 def billed_gb(month: Traffic) -> float:

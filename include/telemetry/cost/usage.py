@@ -43,11 +43,19 @@ class LambdaUsage(StrictModel):
     daily_check: Positive
 
 
+class Alarms(StrictModel):
+    """How many alarms Terraform adds to those of the settings: for each stream, for each function, and so on."""
+
+    stream: Annotated[int, Field(ge=0)]
+    function: Annotated[int, Field(ge=0)]
+    state_machine: Annotated[int, Field(ge=0)]
+    database: Annotated[int, Field(ge=0)]
+
+
 class Usage(StrictModel):
     """The whole file."""
 
     month_hours: Positive
-    topic: str
     stored_months: Positive
     connected: Annotated[float, Field(ge=0, le=1)]
     gzip_ratio: Annotated[float, Field(gt=0, le=1)]
@@ -60,6 +68,7 @@ class Usage(StrictModel):
     nat_gb: NotNegative
     notebook_gb: NotNegative
     interface_endpoints: Annotated[int, Field(ge=0)]
+    alarms: Alarms
     compositions: dict[CompositionName, Composition]
 
 

@@ -26,6 +26,9 @@ SILENCE_SECONDS = 30.0
 
 QOS_AT_LEAST_ONCE = 1
 
+CLIENT_ID_PREFIX = "telemetry-"
+"""Every connection has a client id of its own: the broker closes one connection when another comes with the same id."""
+
 
 @dataclass(frozen=True)
 class Broker:
@@ -68,7 +71,7 @@ class Connection:
         self._changed = threading.Condition()
         self._connected = False
         self._trouble = ""
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id=f"telemetry-{uuid.uuid4().hex[:12]}")
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id=f"{CLIENT_ID_PREFIX}{uuid.uuid4().hex[:12]}")
         self._client.reconnect_delay_set(min_delay=1, max_delay=5)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect

@@ -100,11 +100,16 @@ def encode(document: object) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
+def device_id(number: int) -> str:
+    """The id of the simulated device ``number``, counted from 1."""
+    return f"device-{number:04d}"
+
+
 class _Device:
     """One device: its id, and how far its surroundings are from the average."""
 
     def __init__(self, stream: Stream, number: int, seed: int) -> None:
-        self.id = f"device-{number:04d}"
+        self.id = device_id(number)
         self._stream = stream
         character = Random(f"{seed}/{self.id}")  # noqa: S311 - no secret
         self._offsets = {name: character.uniform(-1, 1) for name in stream.fields}

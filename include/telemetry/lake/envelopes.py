@@ -23,7 +23,7 @@ FIELDS = {
     "received_at": FieldType.integer,
     "payload": FieldType.string,
 }
-"""What ``topic_rule.sql`` of the settings selects (AWS IoT Core developer guide, "Working with binary payloads")."""
+"""What the topic rule's SQL selects (AWS IoT Core developer guide, "Working with binary payloads")."""
 
 DAY_MILLISECONDS = 86_400_000
 LAST_DAY = (date.max - date(1970, 1, 1)).days
@@ -71,7 +71,7 @@ def as_line(body: str, message_id: str, received_at: int) -> bytes:
 
     ``message_id`` and ``received_at`` (milliseconds since 1970) are SQS's.
     """
-    import orjson  # not at the top: DAGs read FIELDS with the settings, and MWAA's image has no orjson
+    import orjson  # not at the top: DAGs import this module, and MWAA's image has no orjson
 
     text = body.encode("utf-8", "surrogatepass")  # a lone surrogate becomes bytes that are not UTF-8
     try:

@@ -1,4 +1,4 @@
-"""Hour partitions: how time becomes a prefix in S3, and a key becomes an hour again."""
+"""Where objects are in the lake: folders, and hour partitions made from times and parsed from keys."""
 
 from __future__ import annotations
 
@@ -40,6 +40,21 @@ def raw_prefix(stream: str, hour: datetime) -> str:
 def queue_prefix(stream: str, hour: datetime) -> str:
     """The prefix of the queue objects of one hour; it ends in a slash."""
     return f"{QUEUE}/{stream}/{hour.astimezone(UTC).strftime(HIVE_HOUR)}/"
+
+
+def firehose_prefix(stream: str) -> str:
+    """The prefix of raw objects, in Firehose's expressions (developer guide, "Understand custom prefixes")."""
+    return f"{RAW}/{stream}/{FIREHOSE_HOUR}/"
+
+
+def firehose_error_prefix(stream: str) -> str:
+    """The prefix of records that Firehose could not deliver, in Firehose's expressions."""
+    return f"{RAW_ERRORS}/{stream}/!{{firehose:error-output-type}}/{FIREHOSE_HOUR}/"
+
+
+def rule_error_key(stream: str) -> str:
+    """The key of a message that the topic rule could not hand on, in AWS IoT's substitution templates."""
+    return f"{RULE_ERRORS}/{stream}/${{timestamp()}}-${{newuuid()}}.json"
 
 
 def parse_key(key: str) -> KeyParts:

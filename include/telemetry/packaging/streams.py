@@ -18,19 +18,31 @@ from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import TYPES, Column, readings_file, rejects_file
 from telemetry.errors import TelemetryError
 from telemetry.interval import Lane
+from telemetry.lake import layout
 from telemetry.lake.envelopes import FIELDS
-from telemetry.lake.layout import ATHENA_HOUR, ATHENA_LANE_HOUR
+from telemetry.lake.ingest import COMPRESSION, SEPARATOR, SQL_VERSION, topic_rule_sql
 from telemetry.paths import INCLUDE, SETTINGS, STREAMS
 from telemetry.yaml_documents import place_of
 
 STREAMS_FILE = "streams.json"
+FOLDERS = {
+    "raw": layout.RAW,
+    "queue": layout.QUEUE,
+    "processed": layout.PROCESSED,
+    "quarantine": layout.QUARANTINE,
+    "manifests": layout.MANIFESTS,
+    "raw_errors": layout.RAW_ERRORS,
+    "rule_errors": layout.RULE_ERRORS,
+}
+"""The lake's folders, by the names that Terraform's modules know them by."""
 
 
 def streams_document(include: Path = INCLUDE) -> dict[str, Any]:
     """What ``streams.json`` says of the settings and the streams below ``include``.
 
     ``files`` has the SHA-256 of every file that it was made of, by the path below ``include``; ``names`` those that are
-    no stream's; ``streams`` what is built for each; ``alarms`` all alarms of the settings; ``lanes`` both lanes.
+    no stream's; ``folders`` those of the lake; ``records`` how topic rules and Firehose write records; ``streams`` what
+    is built for each; ``alarms`` all alarms of the settings; ``lanes`` both lanes.
 
     Raises:
         TelemetryError: with ``FILE:LINE: FIELD: what is wrong``.
@@ -48,6 +60,8 @@ def streams_document(include: Path = INCLUDE) -> dict[str, Any]:
     return {
         "files": {path.relative_to(include).as_posix(): _sha256(path) for path in files},
         "names": {name: getattr(settings.names, name) for name in names},
+        "folders": FOLDERS,
+        "records": {"sql_version": SQL_VERSION, "separator": SEPARATOR, "compression": COMPRESSION},
         "lanes": list(Lane),
         "streams": {name: _stream(settings, stream) for name, stream in streams.items()},
         "alarms": [
@@ -61,41 +75,41 @@ def _stream(settings: Settings, stream: Stream) -> dict[str, Any]:
     return {
         "topic": stream.topic,
         "topic_rule": names.topic_rule(name),
-        "sql": settings.topic_rule.sql(stream.topic),
-        "error_key": settings.topic_rule.error_key(name),
+        "sql": topic_rule_sql(stream.topic),
+        "error_key": layout.rule_error_key(name),
         "queue": names.queue(name),
         "dead_letter_queue": names.dead_letter_queue(name),
         "delivery_stream": names.delivery_stream(name),
-        "prefix": settings.firehose.prefix(name),
-        "error_prefix": settings.firehose.error_prefix(name),
-        "tables": _tables(settings, stream),
+        "prefix": layout.firehose_prefix(name),
+        "error_prefix": layout.firehose_error_prefix(name),
+        "tables": _tables(stream),
     }
 
 
-def _tables(settings: Settings, stream: Stream) -> dict[str, dict[str, Any]]:
+def _tables(stream: Stream) -> dict[str, dict[str, Any]]:
     """The Glue tables. Both lanes share one: what only the queue lane's files have is null for the lake lane."""
-    folders, name = settings.folders, stream.stream
+    name = stream.stream
     envelope = [Column(key, *TYPES[type_]) for key, type_ in FIELDS.items()]
     return {
         stream.table: {
             "description": f"Readings of the stream {name}, of both lanes: a reading that came down both is in both",
             "format": "parquet",
-            "folder": f"{folders.processed}/{name}/",
-            "partitions": ATHENA_LANE_HOUR,
+            "folder": f"{layout.PROCESSED}/{name}/",
+            "partitions": layout.ATHENA_LANE_HOUR,
             "columns": _glue(readings_file(stream, Lane.queue)),
         },
         f"{name}_quarantine": {
             "description": f"Rows of the stream {name} that could not become readings, with their bytes and the reason",
             "format": "parquet",
-            "folder": f"{folders.quarantine}/{name}/",
-            "partitions": ATHENA_LANE_HOUR,
+            "folder": f"{layout.QUARANTINE}/{name}/",
+            "partitions": layout.ATHENA_LANE_HOUR,
             "columns": _glue(rejects_file(Lane.queue)),
         },
         f"{name}_raw": {
             "description": f"Messages of the stream {name}, each in its envelope: the payload is as it came, in base64",
             "format": "json",
-            "folder": f"{folders.raw}/{name}/",
-            "partitions": ATHENA_HOUR,
+            "folder": f"{layout.RAW}/{name}/",
+            "partitions": layout.ATHENA_HOUR,
             "columns": _glue(envelope),
         },
     }

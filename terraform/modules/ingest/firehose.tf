@@ -26,7 +26,7 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
     error_output_prefix = each.value.error_prefix
     buffering_interval  = var.firehose.buffer_seconds
     buffering_size      = var.firehose.buffer_megabytes
-    compression_format  = var.firehose.compression
+    compression_format  = var.records.compression
 
     cloudwatch_logging_options {
       enabled         = true

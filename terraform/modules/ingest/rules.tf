@@ -7,12 +7,12 @@ resource "aws_iot_topic_rule" "this" {
   description = "Messages of the stream ${each.key} go down both lanes"
   enabled     = true
   sql         = each.value.sql
-  sql_version = var.sql_version
+  sql_version = var.records.sql_version
 
   firehose {
     role_arn             = module.rules_role.arn
     delivery_stream_name = aws_kinesis_firehose_delivery_stream.this[each.key].name
-    separator            = var.firehose.separator
+    separator            = var.records.separator
   }
 
   sqs {

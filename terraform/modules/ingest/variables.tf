@@ -43,19 +43,14 @@ variable "streams" {
   }))
 }
 
-variable "sql_version" {
-  description = "Version of AWS IoT's SQL that the rules are in."
-  type        = string
+variable "records" {
+  description = "How rules and Firehose write records, so that the functions can read them."
+  type        = object({ sql_version = string, separator = string, compression = string })
 }
 
 variable "firehose" {
   description = "`firehose` of the settings."
-  type = object({
-    separator        = string
-    buffer_seconds   = number
-    buffer_megabytes = number
-    compression      = string
-  })
+  type        = object({ buffer_seconds = number, buffer_megabytes = number })
 }
 
 variable "queue" {

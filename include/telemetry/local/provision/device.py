@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from telemetry.devices.mqtt import CLIENT_ID_PREFIX
 from telemetry.local.host.state import State, write_private
 from telemetry.local.provision.site import Site
 
 THING = "telemetry-gateway"
-CLIENT_IDS = "telemetry-*"
 VERSIONS = 5
 """Versions of a policy that AWS IoT keeps."""
 
@@ -67,7 +67,7 @@ def _policy(site: Site) -> dict[str, Any]:
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": "iot:Connect", "Resource": site.arn("iot", f"client/{CLIENT_IDS}")},
+            {"Effect": "Allow", "Action": "iot:Connect", "Resource": site.arn("iot", f"client/{CLIENT_ID_PREFIX}*")},
             {"Effect": "Allow", "Action": "iot:Publish", "Resource": topics},
         ],
     }

@@ -6,6 +6,8 @@ from typing import Any
 
 from telemetry.aws.queues import queue_url
 from telemetry.contracts.model import Stream
+from telemetry.lake import layout
+from telemetry.lake.ingest import COMPRESSION, SEPARATOR, SQL_VERSION, topic_rule_sql
 from telemetry.local.provision.site import Site, differs
 
 LOG_STREAM = "S3Delivery"
@@ -76,13 +78,13 @@ def _destination(site: Site, stream: str, role: str) -> dict[str, Any]:
     return {
         "RoleARN": role,
         "BucketARN": f"arn:aws:s3:::{site.deployment.raw_bucket}",
-        "Prefix": settings.prefix(stream),
-        "ErrorOutputPrefix": settings.error_prefix(stream),
+        "Prefix": layout.firehose_prefix(stream),
+        "ErrorOutputPrefix": layout.firehose_error_prefix(stream),
         "BufferingHints": {
             "IntervalInSeconds": settings.buffer_seconds,
             "SizeInMBs": settings.buffer_megabytes,
         },
-        "CompressionFormat": settings.compression,
+        "CompressionFormat": COMPRESSION,
         "CloudWatchLoggingOptions": {
             "Enabled": True,
             "LogGroupName": f"/aws/firehose/{name}",
@@ -92,17 +94,17 @@ def _destination(site: Site, stream: str, role: str) -> dict[str, Any]:
 
 
 def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:
-    names, settings = site.settings.names, site.settings.topic_rule
+    names = site.settings.names
     return {
-        "sql": settings.sql(stream.topic),
-        "awsIotSqlVersion": settings.sql_version,
+        "sql": topic_rule_sql(stream.topic),
+        "awsIotSqlVersion": SQL_VERSION,
         "ruleDisabled": False,
         "actions": [
             {
                 "firehose": {
                     "roleArn": role,
                     "deliveryStreamName": names.delivery_stream(stream.stream),
-                    "separator": site.settings.firehose.separator,
+                    "separator": SEPARATOR,
                 }
             },
             {
@@ -117,7 +119,7 @@ def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:
             "s3": {
                 "roleArn": role,
                 "bucketName": site.deployment.raw_bucket,
-                "key": settings.error_key(stream.stream),
+                "key": layout.rule_error_key(stream.stream),
             }
         },
     }
