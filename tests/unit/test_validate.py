@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from telemetry.contracts.loader import find_stream
 from telemetry.contracts.model import Stream
-from telemetry.contracts.reader import Arrival
+from telemetry.contracts.reader import Arrival, compile_reader
 from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Outcome, Reading, compile_contract
 from telemetry.encodings.exact_json import restored
@@ -330,6 +330,19 @@ def test_nothing_that_is_said_gets_lost(said: dict[str, Any]) -> None:
     outcome = check(payload(**besides))
     if isinstance(outcome, Reading):
         assert restored(json.loads(outcome.extra or "{}")) == json.loads(json.dumps(besides))
+
+
+@given(objects | json_values)
+def test_the_plain_way_and_the_general_way_give_the_same(document: Any) -> None:
+    assert STREAM.is_plain
+    assert WITH_ID.is_plain
+    for candidate in (document, payload(**document) if isinstance(document, dict) else document):
+        text = json.dumps(candidate)
+        if type(candidate) is list or "\\u0000" in text:
+            continue
+        for stream in (STREAM, WITH_ID):
+            plain = compile_contract(stream)(orjson.loads(text), LATEST)
+            assert [plain] == compile_reader(stream)(orjson.loads(text), Arrival(None, None, LATEST))
 
 
 def test_the_recorded_messages_all_fit() -> None:

@@ -58,7 +58,11 @@ def compile_reading(stream: Stream, prepare: Prepare) -> Callable[[Found, Source
     paths = [*device, *time, *_paths(field.path for field in stream.fields.values())]
     absolute = [_beside(path) for path in paths if path.absolute and stream.readings is not None]
 
+    needs_object = _needs_object(stream)
+
     def read(found: Found, source: Source) -> Reading:
+        if needs_object and type(found.value) is not dict:
+            raise Rejected(Reason.not_object, f"the payload is {json_name(found.value)}, not an object")
         for steps in absolute:
             found = found._replace(surroundings=copied_along(found.surroundings, steps))
         reading_id = read_id(found, source)
@@ -86,6 +90,13 @@ def compile_reading(stream: Stream, prepare: Prepare) -> Callable[[Found, Source
             raise Rejected(Reason.too_deep, "fields that the contract does not name nest too deep") from None
 
     return read
+
+
+def _needs_object(stream: Stream) -> bool:
+    """Whether some path leads into the reading, and all that do begin with a name."""
+    texts = [stream.device.path, stream.event_time.path, *(field.path for field in stream.fields.values())]
+    inside = [path for path in _paths(texts) if not path.absolute or stream.readings is None]
+    return bool(inside) and all(path.steps and type(path.steps[0]) is str for path in inside)
 
 
 def _paths(texts: Any) -> list[Path]:

@@ -37,12 +37,13 @@ def resolve_senml(pack: Any, received_at: datetime | None) -> list[Record]:
     now = Decimal(repr((received_at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())) if received_at else None
     base: Record = {}
     gathered: list[Record] = []
+    newest: dict[tuple[Any, Any], Record] = {}
     for record in map(_labelled, pack):
         base.update({name: value for name, value in record.items() if name in ("bver", "bn", "bt", "bu", "bv", "bs")})
         if base.get("bver", VERSION) > VERSION or any(name.endswith("_") for name in record):
             raise UndecodableError("a version or a field of SenML that is not known")
         if any(name in record for name in ("v", "vs", "vb", "vd", "s")):
-            _gather(gathered, record, base, now)
+            _gather(gathered, newest, record, base, now)
     return gathered
 
 
@@ -60,7 +61,10 @@ def _label(name: str) -> int:
     return int(name) if name.lstrip("-").isdecimal() and len(name) < 4 else 1000
 
 
-def _gather(gathered: list[Record], record: Record, base: Record, now: Decimal | None) -> None:
+def _gather(
+    gathered: list[Record], newest: dict[tuple[Any, Any], Record], record: Record, base: Record, now: Decimal | None
+) -> None:
+    """Put a value into the newest reading of its device and time, or begin another."""
     device, name = base.get("bn", ""), record.get("n", "")
     time = _decimal(base.get("bt", 0)) + _decimal(record.get("t", 0))
     if time < ABSOLUTE:
@@ -76,11 +80,11 @@ def _gather(gathered: list[Record], record: Record, base: Record, now: Decimal |
         value["u"] = unit
     value |= {label: record[label] for label in record if label not in NUMBERS | TEXTS | {"vb"}}
     seconds = nearest(time)
-    for found in gathered:
-        if found["device"] == device and found["time"] == seconds and name not in found["values"]:
-            found["values"][name] = value
-            return
-    gathered.append({"device": device, "time": seconds, "values": {name: value}})
+    found = newest.get((device, seconds))
+    if found is None or name in found["values"]:
+        found = newest[device, seconds] = {"device": device, "time": seconds, "values": {}}
+        gathered.append(found)
+    found["values"][name] = value
 
 
 def _decimal(number: Any) -> Decimal:
