@@ -96,7 +96,8 @@ def _draft(name: str, samples: Sequence[Sample], known: Known) -> _Draft:
     }
     came = [samples[reading.message.number] for reading in readings]
     device = _device(name, columns, came, structure, known, doubts)
-    time = guess_event_time(columns, [sample.received_at for sample in came], known.timezone)
+    others = {path: values for path, values in columns.items() if path != device.path}
+    time = guess_event_time(others, [sample.received_at for sample in came], known.timezone)
     doubts += time.doubts
     head = _head(name, encoding, kinds, structure, device) | {"event_time": time.document}
     _prepare(head, readings)
