@@ -81,7 +81,7 @@ def _sample(record: Record) -> Sample:
 
 
 def _payload(where: str, message: dict[str, Any], text: str) -> bytes:
-    for name, read in zip(BYTES, (bytes.fromhex, a2b_base64), strict=True):
+    for name, read in zip(BYTES, (bytes.fromhex, _from_base64), strict=True):
         if name in message:
             try:
                 return read(message[name])
@@ -93,6 +93,10 @@ def _payload(where: str, message: dict[str, Any], text: str) -> bytes:
         case str() as written:
             return written.encode(errors="surrogatepass")
     return _member(text, "payload").encode()
+
+
+def _from_base64(text: str) -> bytes:
+    return a2b_base64(text, strict_mode=True)
 
 
 def _member(text: str, wanted: str) -> str:

@@ -62,7 +62,8 @@ def guess_device(
     if ranked:
         (strength, _), _, path = ranked[0]
         doubt = [Doubt(About.device, f"{written(path)} is taken for the device")] if strength >= WEAK else []
-        return DeviceGuess({"path": written(path)}, apart, path, doubt)
+        compared = levels if levels.is_told and not any(seen_topics) else apart
+        return DeviceGuess({"path": written(path)}, compared, path, doubt)
     if levels.device:
         said = _levels_said(levels)
         return DeviceGuess({"levels": _alone(levels.device)}, levels, None, [Doubt(About.device, said)])

@@ -17,7 +17,7 @@ from telemetry.streams.inference.times import is_time
 from telemetry.streams.recordings import Sample
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-NUMBER = re.compile(r"\s*[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?\s*")
+NUMBER = re.compile(r"\s*[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 def guess_encoding(samples: Sequence[Sample]) -> tuple[Encoding, list[Doubt]] | None:

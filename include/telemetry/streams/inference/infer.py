@@ -15,14 +15,14 @@ from telemetry.contracts.prepare import compile_preparation
 from telemetry.contracts.reasons import Rejected
 from telemetry.contracts.topics import UNNAMED, check_filter, matches
 from telemetry.errors import TelemetryError
-from telemetry.streams.check import Fate, check_samples
+from telemetry.streams.check import Fate, Result, check_samples
 from telemetry.streams.inference.device import DeviceGuess, device_of_map, guess_device
 from telemetry.streams.inference.doubts import About, Doubt
 from telemetry.streams.inference.encodings import decode_samples, guess_encoding
 from telemetry.streams.inference.event_time import guess_event_time
 from telemetry.streams.inference.fields import FieldGuess, guess_fields
 from telemetry.streams.inference.kinds import Kinds
-from telemetry.streams.inference.leaves import Columns, columns_of, without_overlaps
+from telemetry.streams.inference.leaves import Columns, ReadingFound, columns_of, without_overlaps
 from telemetry.streams.inference.structure import Structure, written_query
 from telemetry.streams.inference.topic_levels import TopicLevels, guess_levels
 from telemetry.streams.inference.units import units_beside
@@ -30,7 +30,8 @@ from telemetry.streams.inference.writer import write_stream
 from telemetry.streams.recordings import Sample
 
 SAMPLES_MAX = 1000
-"""Messages that a draft is made of; of more, every so manieth."""
+"""Messages that are looked at; of more, every so manieth."""
+REFUSED_MAX = 200
 READINGS_MAX = 5000
 
 
@@ -54,38 +55,57 @@ class Proposal(NamedTuple):
 
 
 NOTHING_KNOWN = Known()
+WHOLE = FieldGuess("payload", {"type": "json", "path": "$"}, "the whole reading")
 
 
 def infer_stream(name: str, samples: Sequence[Sample], known: Known = NOTHING_KNOWN) -> Proposal:
-    """A stream that reads the messages, of at most ``SAMPLES_MAX`` of them.
+    """A stream that reads the messages: guessed from ``SAMPLES_MAX`` of them, tried with all of them, and guessed once
+    more with some of those that it did not read.
 
     Raises:
         TelemetryError: no stream can be made of them, and why.
     """
     _refuse(name, known)
-    chosen, doubts = _chosen(samples, known)
-    encoding, kinds, structure = _shape(chosen, doubts)
+    taken, doubts = _taken(samples, known)
+    chosen = taken[:: -(-len(taken) // SAMPLES_MAX)]
+    draft = _draft(name, chosen, known)
+    refused = _refused(draft.stream, taken)
+    if refused and len(chosen) < len(taken):
+        draft = _draft(name, [*chosen, *(sample for sample, _ in refused[:REFUSED_MAX])], known)
+        refused = _refused(draft.stream, taken)
+    doubts += [*draft.doubts, *_doubts(refused, len(taken))]
+    made_of = f"{len(taken)} message{'s' if len(taken) > 1 else ''}"
+    return Proposal(write_stream(draft.head, draft.fields, doubts, made_of), draft.stream, doubts)
+
+
+class _Draft(NamedTuple):
+    head: dict[str, Any]
+    fields: list[FieldGuess]
+    stream: Stream
+    doubts: list[Doubt]
+
+
+def _draft(name: str, samples: Sequence[Sample], known: Known) -> _Draft:
+    doubts: list[Doubt] = []
+    encoding, kinds, structure = _shape(samples, doubts)
     readings = structure.readings[:READINGS_MAX]
     columns = {
         path: values
         for path, values in columns_of(readings, structure.query).items()
         if not any(path.steps[: len(steps)] == steps for steps in structure.keyed_lists)
     }
-    came = [chosen[reading.message.number] for reading in readings]
+    came = [samples[reading.message.number] for reading in readings]
     device = _device(name, columns, came, structure, known, doubts)
-    time = guess_event_time(columns, [sample.received_at for sample in came], known.timezone)
+    others = {path: values for path, values in columns.items() if path != device.path}
+    time = guess_event_time(others, [sample.received_at for sample in came], known.timezone)
     doubts += time.doubts
     head = _head(name, encoding, kinds, structure, device) | {"event_time": time.document}
-    _prepare(head, structure)
+    _prepare(head, readings)
     used = [path for path in (device.path, time.path, *kinds.constants) if path is not None]
     left = without_overlaps(columns_of(readings, structure.query), used)
     fields = _fields(left, device.levels, len(readings))
     doubts += [Doubt(About.fields, f"{field.name}: {field.doubt}") for field in fields if field.doubt]
-    stream = _stream(head, fields)
-    doubts += _check(stream, chosen)
-    made_of = f"{len(samples)} message{'s' if len(samples) > 1 else ''}"
-    made_of = f"{len(chosen)} of {made_of}" if len(chosen) < len(samples) else made_of
-    return Proposal(write_stream(head, fields, doubts, made_of), stream, doubts)
+    return _Draft(head, fields, _stream(head, fields), doubts)
 
 
 def _refuse(name: str, known: Known) -> None:
@@ -100,8 +120,8 @@ def _refuse(name: str, known: Known) -> None:
             raise TelemetryError(f"{known.topic!r} is no topic filter: {error}.") from None
 
 
-def _chosen(samples: Sequence[Sample], known: Known) -> tuple[list[Sample], list[Doubt]]:
-    """The messages to look at: those that the wanted topic filter takes, and not too many."""
+def _taken(samples: Sequence[Sample], known: Known) -> tuple[list[Sample], list[Doubt]]:
+    """The messages that the wanted topic filter takes."""
     wanted = known.topic
     taken = [one for one in samples if wanted is None or one.topic is None or matches(wanted, one.topic)]
     if not taken:
@@ -111,8 +131,8 @@ def _chosen(samples: Sequence[Sample], known: Known) -> tuple[list[Sample], list
             else f"None of the {len(samples)} messages has a topic that {wanted} takes."
         )
     left = len(samples) - len(taken)
-    doubts = [Doubt(About.topic, f"{left} of {len(samples)} messages are on topics that {wanted} does not take")]
-    return taken[:: -(-len(taken) // SAMPLES_MAX)], doubts if left else []
+    said = f"{left} of {len(samples)} messages are on topics that {wanted} does not take"
+    return taken, [Doubt(About.topic, said)] if left else []
 
 
 def _shape(samples: Sequence[Sample], doubts: list[Doubt]) -> tuple[Encoding, Kinds, Structure]:
@@ -140,7 +160,11 @@ def _device(
     wanted = known.topic
     if wanted is None and not any(seen):
         wanted = f"devices/+/{name}"
-        doubts.append(Doubt(About.topic, "the messages say nothing of their topics", must_ask=True))
+        doubts.append(
+            Doubt(
+                About.topic, f"the messages do not say on which topics they came: {wanted} is a proposal", must_ask=True
+            )
+        )
     elif wanted is None:
         number = len(set(seen))
         said = f"made of {number} topic{'s' if number > 1 else ''}: put + where others differ"
@@ -180,11 +204,10 @@ def _encoding(encoding: Encoding) -> str | dict[str, Any] | None:
     return {"type": encoding.type, **options}
 
 
-def _prepare(head: dict[str, Any], structure: Structure) -> None:
+def _prepare(head: dict[str, Any], readings: Sequence[ReadingFound]) -> None:
     """Make of each reading what the stream's keyed lists make of it, in its place."""
-    anything = {"payload": {"type": "json", "path": "$"}}
-    _, prepare = compile_preparation(Stream.model_validate({**head, "fields": anything}))
-    for reading in structure.readings:
+    _, prepare = compile_preparation(_stream(head, [WHOLE]))
+    for reading in readings:
         with suppress(Rejected):
             prepare(reading.found.value)
 
@@ -197,7 +220,7 @@ def _fields(columns: Columns, levels: TopicLevels, readings: int) -> list[FieldG
     beside = {path for path, _ in units.values()}
     values = {path: column for path, column in columns.items() if path not in beside}
     fields += guess_fields(values, readings, others, {path: unit for path, (_, unit) in units.items()})
-    return fields or [FieldGuess("payload", {"type": "json", "path": "$"}, f"in {readings} of {readings}")]
+    return fields or [WHOLE]
 
 
 def _stream(head: dict[str, Any], fields: Sequence[FieldGuess]) -> Stream:
@@ -210,23 +233,27 @@ def _stream(head: dict[str, Any], fields: Sequence[FieldGuess]) -> Stream:
         ) from error
 
 
-def _check(stream: Stream, samples: Sequence[Sample]) -> list[Doubt]:
-    """What the stream would not read.
+def _refused(stream: Stream, samples: Sequence[Sample]) -> list[tuple[Sample, Result]]:
+    """The messages of which something would be quarantined, each with what.
 
     Raises:
-        TelemetryError: it reads nothing.
+        TelemetryError: the stream reads nothing.
     """
     checked = list(check_samples(stream, samples, topic=stream.topic_of("device")))
-    fates = [result.fate for one in checked for result in one.results]
-    refused = [(one, result) for one in checked for result in one.results if result.fate is Fate.quarantined]
-    if Fate.reading not in fates:
-        where, said = (refused[0][0].sample.where, refused[0][1].detail) if refused else (samples[0].where, "left out")
+    refused = [(one.sample, result) for one in checked for result in one.results if result.fate is Fate.quarantined]
+    if not any(result.fate is Fate.reading for one in checked for result in one.results):
+        sample, said = (refused[0][0], refused[0][1].detail) if refused else (samples[0], "it is left out")
         raise TelemetryError(
-            f"{where}: no stream could be made that reads the messages: {said}.",
-            "Write the stream's file by hand, and look at it with `telemetry stream check`; see docs/streams.md.",
+            f"{sample.where}: no stream could be made that reads the messages: {said}.",
+            "Write the stream's file by hand, and try it with `telemetry stream check`; see docs/streams.md.",
         )
+    return refused
+
+
+def _doubts(refused: Sequence[tuple[Sample, Result]], messages: int) -> list[Doubt]:
     if not refused:
         return []
-    one, result = refused[0]
-    said = f"{len(refused)} of {len(fates)} readings would be quarantined, the first at {one.sample.where}: "
-    return [Doubt(About.messages, f"{said}{result.reason}, {result.detail}")]
+    sample, result = refused[0]
+    number = len({sample.where for sample, _ in refused})
+    said = f"{number} of {messages} would be quarantined, the first at {sample.where}: {result.reason}, {result.detail}"
+    return [Doubt(About.messages, said)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import count
@@ -49,8 +50,9 @@ def _free_name(parts: Sequence[str], needed: int, taken: Collection[str]) -> str
 
 
 def words(name: str) -> str:
-    """A member's name in lower case, its words joined by underscores."""
-    return re.sub(r"[^a-z0-9]+", "_", CAMEL.sub("_", name).lower()).strip("_")
+    """A member's name in lower case, its words joined by underscores, without accents."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", CAMEL.sub("_", plain).lower()).strip("_")
 
 
 def _fitting(name: str) -> str:

@@ -43,7 +43,7 @@ CLOCK_NOT_SET = 946_684_800.0
 """2000: a smaller number where others are epoch seconds is what a clock says that was never set."""
 PRIMARY = re.compile(r"(time|timestamp|time_?stamp|ts|tst|t|at|date_?time|zeit|zeitstempel|event_?time|measured_at)")
 RELATED = re.compile(r"((utc|date|when|epoch)|.*(_at|_ts|_time|time|timestamp|date|zeit))(_?(s|ms|us|ns|utc))?")
-NUMERIC = re.compile(r"\s*\d{1,19}(\.\d+)?\s*")
+NUMERIC = re.compile(r"\s*\d{1,19}(\.\d+)?\s*", re.ASCII)
 FORMATS_MAX = 3
 NEAR = timedelta(days=1)
 

@@ -42,8 +42,13 @@ def _fields(fields: Sequence[FieldGuess]) -> Iterator[str]:
 
 
 def _flow(value: Any) -> str:
-    """The value on one line."""
-    text: str = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
+    """The value on one line; what cannot be printed is escaped."""
+    text = _dumped(value, as_it_is=True)
+    return text if text.isprintable() else _dumped(value, as_it_is=False)
+
+
+def _dumped(value: Any, *, as_it_is: bool) -> str:
+    text: str = yaml.safe_dump([value], default_flow_style=True, sort_keys=False, allow_unicode=as_it_is, width=10**9)
     return text.strip()[1:-1]
 
 
