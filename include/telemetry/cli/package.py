@@ -35,10 +35,10 @@ def package(
     here: Annotated[bool, typer.Option("--here", help="Build functions that run on this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build the Lambda zips and the MWAA artefacts.
+    """Build everything that is deployed to AWS.
 
-    They are named by their content and are the same on every machine, byte for byte. The default Python version is
-    3.12, or with --here the one that runs this command.
+    These are the Lambda zips, the MWAA artefacts, and streams.json, which Terraform reads. The result is the same on
+    every machine, byte for byte. The default Python version is 3.12, or with --here the one that runs this command.
     """
     from telemetry.packaging.layer import AWS, Target
     from telemetry.packaging.package import INDEX, write_package
