@@ -128,7 +128,7 @@ def test_past_days_are_seeded_once_and_backfilled(stack: Stack) -> None:
     seed = ("simulate", "--days", "1", "--messages", "240", "--seed", "9", "--late", "0.1", "--malformed", "0.05")
     assert "Wrote 240 records of telemetry as 24 objects" in stack.run(*seed).stdout
     seeded = lanes(stack)
-    assert "240 were there already" in stack.run(*seed).stdout
+    assert "240 were already there" in stack.run(*seed).stdout
     assert lanes(stack)["lake"]["published"] == seeded["lake"]["published"]
     assert grown(before, seeded, "lake")["published"] == 240
     assert grown(before, seeded, "queue")["published"] == 0
