@@ -108,6 +108,12 @@ def test_digits_beyond_a_double_are_kept_and_told_apart(first: str, second: str)
     assert id_of("1", first) != id_of("1", second)
 
 
+@pytest.mark.parametrize("text", ["1e9999999999999999999", "-1E-9999999999999999999", "0e99999999999999999999"])
+def test_an_exponent_beyond_all_bounds_is_kept_as_it_is_written(text: str) -> None:
+    found = decode(text.encode())
+    assert found in (0.0, {"$json": text})
+
+
 @pytest.mark.parametrize("text", ["1", "1.0", "-0.0", "0.1", "1e22", "18446744073709551615", "23.100000381469727"])
 def test_a_number_that_a_double_or_an_integer_is_stays_one(text: str) -> None:
     assert decode(text.encode()) == orjson.loads(text)

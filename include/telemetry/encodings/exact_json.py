@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import orjson
@@ -30,27 +30,36 @@ _NAN: Final = re.compile(
 
 
 class ExactNumber:
-    """A number that is neither a 64-bit integer nor exactly a double; equal to another of the same value."""
+    """A number that is neither a 64-bit integer nor exactly a double; equal to another of the same value.
 
-    __slots__ = ("value",)
+    ``value`` is infinite where the exponent is beyond what ``Decimal`` has: then only the text says what it is.
+    """
+
+    __slots__ = ("_text", "value")
 
     def __init__(self, text: str) -> None:
-        self.value = Decimal(text)
+        self._text = text
+        try:
+            self.value = Decimal(text)
+        except InvalidOperation:
+            self.value = Decimal("-Infinity" if text.startswith("-") else "Infinity")
 
     def __float__(self) -> float:
         return float(self.value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ExactNumber) and self.value == other.value
+        return isinstance(other, ExactNumber) and str(self) == str(other)
 
     def __hash__(self) -> int:
-        return hash(self.value)
+        return hash(str(self))
 
     def __repr__(self) -> str:
         return f"ExactNumber({str(self)!r})"
 
     def __str__(self) -> str:
         """As JSON writes it; the same for all texts of one value."""
+        if not self.value.is_finite():
+            return self._text
         sign, digits, exponent = self.value.as_tuple()
         text = "".join(map(str, digits)).lstrip("0")
         stripped = text.rstrip("0")
@@ -120,9 +129,14 @@ def storable(value: Any) -> Any:
     if type(value) is float and not math.isfinite(value):
         return _escaped(value)
     if type(value) is ExactNumber:
-        _, digits, exponent = value.value.as_tuple()
-        return value if len(digits) + abs(int(exponent)) <= NUMERIC_DIGITS else _escaped(value)
+        return value if _is_numeric(value.value) else _escaped(value)
     return value
+
+
+def _is_numeric(number: Decimal) -> bool:
+    """Whether PostgreSQL's ``numeric`` holds it."""
+    _, digits, exponent = number.as_tuple()
+    return number.is_finite() and len(digits) + abs(int(exponent)) <= NUMERIC_DIGITS
 
 
 def _escaped(value: Any) -> dict[str, str]:
@@ -197,6 +211,5 @@ def _integer(text: str) -> int | float | ExactNumber:
 
 
 def _number(text: str) -> float | ExactNumber:
-    number = float(text)
-    exact = math.isfinite(number) and Decimal(repr(number)) == Decimal(text)
-    return number if exact else ExactNumber(text)
+    number, exact = float(text), ExactNumber(text)
+    return number if math.isfinite(number) and Decimal(repr(number)) == exact.value else exact
