@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -79,7 +80,8 @@ def _heard(topic: str, seconds: int) -> list[Sample]:
     from telemetry.devices.mqtt import Broker
     from telemetry.streams.recordings import Sample
 
-    use_deployment(["emulator"])
+    if "TELEMETRY_MQTT_HOST" not in os.environ:  # a broker of one's own needs no stack
+        use_deployment(["emulator"])
     broker = Broker.from_environment()
     notes.print(f"Listening to {topic} for {seconds} s …", markup=False)
     heard = listen(broker, topic, seconds, MESSAGES_MAX)
