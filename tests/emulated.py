@@ -257,6 +257,11 @@ class Device:
         self.name, self._folder, self._port = name, folder, emulator.mqtt_port
         self.connect()
 
+    @property
+    def files(self) -> tuple[Path, Path, Path]:
+        """The authority, the certificate and its key."""
+        return self._folder / "ca.pem", self._folder / "certificate.pem", self._folder / "key.pem"
+
     def connect(self) -> None:
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=self.name)
         context = ssl.create_default_context(cafile=str(self._folder / "ca.pem"))

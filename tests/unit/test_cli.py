@@ -33,7 +33,7 @@ class Ended:
 @pytest.fixture(autouse=True)
 def no_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TELEMETRY_STATE", str(tmp_path / "state"))
-    for name in ("TELEMETRY_RAW_BUCKET", "AWS_ENDPOINT_URL", "TELEMETRY_AIRFLOW_URL"):
+    for name in ("TELEMETRY_RAW_BUCKET", "AWS_ENDPOINT_URL", "TELEMETRY_AIRFLOW_URL", "TELEMETRY_MQTT_HOST"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -80,6 +80,7 @@ def test_help_imports_nothing_heavy() -> None:
         ("run", "telemetry", "--queue"),
         ("backfill", "telemetry", "--from", "2020-07-13", "--to", "2020-07-13"),
         ("demo",),
+        ("stream", "new", "soil", "--topic", "field/+/soil"),
     ],
     ids=" ".join,
 )
@@ -133,6 +134,7 @@ def test_wrong_arguments_are_named(capsys: pytest.CaptureFixture[str], arguments
     [
         ("simulate", "--stream", "vibration"),
         ("replay", "a.json", "--stream", "vibration"),
+        ("stream", "show", "vibration"),
         ("run", "vibration", "--queue"),
         ("backfill", "vibration", "--from", "2020-07-13", "--to", "2020-07-13"),
         ("loads", "--stream", "vibration"),

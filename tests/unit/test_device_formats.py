@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from pydantic import ValidationError
 
 from corpus.devices import FORMATS, said, samples_of, stream_of
+from telemetry.contracts.model import Stream
+from telemetry.contracts.reasons import Reason, Reject
 from telemetry.contracts.validate import Reading
 from telemetry.lake.payloads import compile_payload_reader
+
+X = {"type": "double", "path": "y"}
 
 
 def test_the_corpus_has_every_format() -> None:
@@ -33,3 +40,37 @@ def test_a_message_read_again_has_the_same_ids_and_another_message_has_others(na
         assert first == again
         ids += first
     assert len(set(ids)) == len(ids)
+
+
+def test_something_behind_a_cbor_item_is_not_passed_over() -> None:
+    one, *_ = samples_of("cbor")
+    (row,) = compile_payload_reader(stream_of("cbor"))(one.payload + b"\x00", one.arrival)
+    assert isinstance(row.outcome, Reject)
+    assert row.outcome.reason is Reason.not_decodable
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"event_time": {"path": "t", "format": "iso8601", "timezone": "Mars"}}, "'Mars' is no time zone"),
+        ({"readings": "$.values[*]", "fields": {"a": {"type": "double", "path": "x"}, "b": {**X, "path": "$.x"}}}, ""),
+        (
+            {"fields": {"a": {"type": "double", "path": "x"}, "b": {**X, "path": "$.x"}}},
+            "two fields read the same path",
+        ),
+    ],
+    ids=["unknown zone", "beside the readings", "the same place"],
+)
+def test_zones_and_paths_are_checked(change: dict[str, Any], said: str) -> None:
+    document = {
+        "stream": "x",
+        "topic": "x/+",
+        "device": {"levels": "device"},
+        "event_time": "received",
+        "fields": {"a": X},
+    }
+    if not said:
+        Stream.model_validate(document | change)
+        return
+    with pytest.raises(ValidationError, match=said):
+        Stream.model_validate(document | change)

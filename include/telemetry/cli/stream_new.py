@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -56,6 +57,8 @@ def new(
         raise typer.BadParameter("Give messages with --from, or a topic to listen to with --topic.")
     if path.exists():
         raise TelemetryError(f"{path} is there already.", "Choose another name, or remove the file first.")
+    if topic is not None:
+        _topic_filter(topic)
     samples = _recorded(from_) if from_ else _heard(topic or "", seconds)
     proposal = _proposal(name, samples, Known(topic=topic), ask=not yes)
     try:
@@ -73,16 +76,12 @@ def _recorded(file: Path) -> list[Sample]:
 
 
 def _heard(topic: str, seconds: int) -> list[Sample]:
-    from telemetry.contracts.topics import check_filter
     from telemetry.devices.listen import listen
     from telemetry.devices.mqtt import Broker
     from telemetry.streams.recordings import Sample
 
-    try:
-        check_filter(topic)
-    except ValueError as error:
-        raise typer.BadParameter(f"{topic!r}: {error}.", param_hint="--topic") from None
-    use_deployment(["emulator"])
+    if "TELEMETRY_MQTT_HOST" not in os.environ:  # a broker of one's own needs no stack
+        use_deployment(["emulator"])
     broker = Broker.from_environment()
     notes.print(f"Listening to {topic} for {seconds} s …", markup=False)
     heard = listen(broker, topic, seconds, MESSAGES_MAX)
@@ -123,15 +122,12 @@ def _topic_filter(text: str) -> str:
 
 
 def _time_zone(name: str) -> str:
-    from zoneinfo import ZoneInfo
+    from telemetry.contracts.times import checked_zone
 
     try:
-        ZoneInfo(name)
-    except (OSError, ValueError):
-        raise typer.BadParameter(
-            f"{name!r} is no time zone: write one of IANA's names, such as Europe/Berlin."
-        ) from None
-    return name
+        return checked_zone(name)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from None
 
 
 def _tell(path: Path, proposal: Proposal, samples: Sequence[Sample], from_: Path | None) -> None:

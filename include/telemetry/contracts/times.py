@@ -60,17 +60,22 @@ def _checked_format(text: str) -> str:
     return text
 
 
-def _checked_zone(name: str) -> str:
+def checked_zone(name: str) -> str:
+    """The name of a time zone.
+
+    Raises:
+        ValueError: it is none, in words for people.
+    """
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise ValueError(f"{name!r} is no time zone: write one of IANA's names, such as Europe/Berlin or UTC") from None
     return name
 
 
 OneFormat = Annotated[str, AfterValidator(_checked_format)]
 TimeFormats = OneFormat | Annotated[list[OneFormat], AfterValidator(lambda formats: formats or _no_format())]
-TimeZone = Annotated[str, AfterValidator(_checked_zone)]
+TimeZone = Annotated[str, AfterValidator(checked_zone)]
 
 ReadTime = Callable[[Any], datetime]
 """From a text or a number to a moment in UTC. Raises ``ValueError`` with the rest of a sentence: "is no time …"."""

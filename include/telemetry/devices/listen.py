@@ -37,7 +37,8 @@ class Listener(Connection):
             TelemetryError: the broker refuses the subscription, or does not answer it.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._granted is not None, CONNECT_SECONDS)
+            # In MQTT 3.1.1 AWS IoT refuses a subscription by closing the connection.
+            self._changed.wait_for(lambda: self._granted is not None or not self._connected, CONNECT_SECONDS)
             if not self._granted:
                 raise TelemetryError(
                     f"The MQTT broker at {self._broker} does not grant a subscription to {self._filter}.",

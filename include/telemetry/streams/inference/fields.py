@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -29,6 +30,7 @@ SENTINELS = frozenset(
 )
 """Numbers that sensors send when they have no value, where all others are much smaller."""
 FAR = 2
+"""How many times the largest of the others."""
 ID_NAME = re.compile(r"(.*_)?(id|eui|serial|serial_no|code|version|item_\d+)")
 """Texts under such names are no numbers, even if they are written in digits."""
 NUMBER = re.compile(r"\s*[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?\s*", re.ASCII)
@@ -154,7 +156,7 @@ def _are_booleans(values: Sequence[Any]) -> bool:
 def _number(name: str, values: Sequence[Any], kinds: Counter[str]) -> tuple[dict[str, Any], str]:
     numbers = [(value, number) for value in values if (number := _as_number(value)) is not None]
     nulls = _sentinels(numbers)
-    whole = all(number == int(number) for _, number in numbers) and not kinds["comma_text"]
+    whole = all(number.is_integer() for _, number in numbers) and not kinds["comma_text"]
     whole = whole and not any(type(value) is str and "." in value for value in values)
     is_integer = whole and bool(COUNTED.fullmatch(name))
     options = _options(
@@ -212,7 +214,7 @@ def _bytes_doubt(path: Path, values: Sequence[Any]) -> str:
 
 def _seen(values: Sequence[Any], readings: int) -> str:
     """What was seen of a field, in a few words, with nothing in it that could end a comment."""
-    numbers = [number for value in values if (number := _as_number(value)) is not None]
+    numbers = [n for value in values if (n := _as_number(value)) is not None and math.isfinite(n)]
     texts = list({value: None for value in values if type(value) is str})
     words = ""
     if numbers and len(numbers) * 2 >= len(values):

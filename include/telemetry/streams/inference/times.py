@@ -186,6 +186,6 @@ def _is_near(values: Sequence[Any], arrivals: Sequence[datetime | None], field: 
     moments = [
         (float(value) / scale, arrived.timestamp())
         for value, arrived in zip(values, arrivals, strict=True)
-        if arrived is not None and value is not None
+        if arrived is not None and field.formats[0] in formats_of_value(value)
     ]
     return bool(moments) and all(abs(one - other) < NEAR.total_seconds() for one, other in moments)
