@@ -28,6 +28,9 @@ NO_NUMBERS = {
     "full width": "２１",
     "a minus sign of typographers": "−21",
     "two minus": "--21",
+}
+
+BEYOND_DOUBLE = {
     "beyond double": "1e400",
     "beyond double below": "-1e400",
     "400 digits": "1" + "0" * 400,
@@ -75,6 +78,10 @@ def payloads(speaker: Speaker) -> Iterator[Payload]:
         document = speaker.good("d", temperature=HERE)
         yield speaker.bad(f"no number: {what}", said(document, text), Reason.not_json)
         yield speaker.bad(f"no number alone: {what}", text.encode(), Reason.not_json)
+    for what, text in BEYOND_DOUBLE.items():
+        document = speaker.good("d", temperature=HERE)
+        yield speaker.bad(f"a number {what}", said(document, text), Reason.out_of_range)
+        yield speaker.bad(f"a number alone: {what}", text.encode(), Reason.not_object)
     for text, value in TEMPERATURES.items():
         device = f"temperature {text[:50]}"
         document = speaker.good(device, temperature=HERE)

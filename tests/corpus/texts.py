@@ -54,13 +54,9 @@ NOT_JSON = {
     "a wrong pair": b'{"a": [1}',
     "a bad escape": b'{"device_id": "\\x41"}',
     "half a Unicode escape": b'{"device_id": "\\u00"}',
-    "a lone high surrogate": b'{"device_id": "\\ud800"}',
-    "a lone low surrogate": b'{"device_id": "\\udc00"}',
-    "surrogates the wrong way round": b'{"device_id": "\\ude00\\ud83d"}',
     "a backslash at the end": b'{"device_id": "d\\',
     "True": b"True",
     "undefined": b"undefined",
-    "a BOM": codecs.BOM_UTF8 + b"{}",
     "a zero-width space": b"\xe2\x80\x8b{}",
     "a no-break space": b"\xc2\xa0{}",
     "a form feed": b"\x0c{}",
@@ -143,9 +139,24 @@ HOSTILE = {
 }
 
 
+LONE_SURROGATES = {
+    "a lone high surrogate": rb"\ud800",
+    "a lone low surrogate": rb"\udc00",
+    "surrogates the wrong way round": rb"\ude00\ud83d",
+}
+
+
 def payloads(speaker: Speaker) -> Iterator[Payload]:
     yield from _encodings(speaker)
     yield from _controls(speaker)
+    for what, text in LONE_SURROGATES.items():
+        yield speaker.bad(f"a device of {what}", b'{"device_id": "%s"}' % text, Reason.unstorable_text)
+        device = f"surplus of {what}"
+        reading = speaker.reads(device).beside({"note": {"$json": f'"{text.decode()}"'}})
+        yield speaker.payload(device, said(changed(speaker.good(device), note=HERE), b'"%s"' % text), reading)
+    yield speaker.bad("a BOM and an empty object", codecs.BOM_UTF8 + b"{}", Reason.missing_field)
+    device = "a BOM before it"
+    yield speaker.payload(device, codecs.BOM_UTF8 + said(speaker.good(device)), speaker.reads(device))
     for what, text in NOT_JSON.items():
         yield speaker.bad(f"no JSON: {what}", text, Reason.not_json)
     yield from _hostile(speaker)
@@ -176,13 +187,16 @@ def _controls(speaker: Speaker) -> Iterator[Payload]:
         if code:
             yield speaker.payload(device, text, speaker.reads(device).beside({"note": chr(code)}))
         else:
-            yield speaker.bad(device, text, Reason.unstorable_text)
-    for where, document in (
-        ("the device", speaker.good("a\0b")),
-        ("a name", changed(speaker.good("d"), **{"a\0b": 1})),
-        ("a nested text", changed(speaker.good("d"), note=[{"a": "\\\0"}])),
+            yield speaker.payload(device, text, speaker.reads(device).beside({"note": {"$json": '"\\u0000"'}}))
+    yield speaker.bad("NUL in the device", said(speaker.good("a\0b")), Reason.unstorable_text)
+    for where, surplus, kept in (
+        ("a name", {"a\0b": 1}, {"$json": '{"a\\u0000b":1}'}),
+        ("a nested text", {"note": [{"a": "\\\0"}]}, {"note": [{"a": {"$json": '"\\\\\\u0000"'}}]}),
+        ("the name of what is escaped", {"$json": 1}, {"$json": '{"$json":1}'}),
     ):
-        yield speaker.bad(f"NUL in {where}", said(document), Reason.unstorable_text)
+        device = f"unstorable: {where}"
+        document = changed(speaker.good(device), **surplus)
+        yield speaker.payload(device, said(document), speaker.reads(device).beside(kept))
     device = "a backslash and u0000"
     extra = {"note": "\\u0000"}
     yield speaker.payload(device, said(changed(speaker.good(device), **extra)), speaker.reads(device).beside(extra))

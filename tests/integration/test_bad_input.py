@@ -371,4 +371,5 @@ def test_the_corpus_is_as_large_as_was_promised() -> None:
     names = [one.name for one in payloads] + [one.name for one in objects]
     assert len(names) == len(set(names))
     reasons = {reason for one in payloads for reason, _ in one.rejects()}
-    assert reasons | {reason for one in objects for reason, _ in one.rejects} == set(Reason)
+    reasons |= {reason for one in objects for reason, _ in one.rejects}
+    assert reasons == set(Reason) - {Reason.not_decodable, Reason.not_one_of, Reason.wrong_device}  # see corpus.devices

@@ -52,8 +52,6 @@ def test_what_is_made_storable_comes_back_as_it_was(document: Any) -> None:
 def test_a_number_is_decoded_exactly(text: str) -> None:
     found = decode(text.encode())
     value = found.value if isinstance(found, ExactNumber) else Decimal(repr(found))
-    if type(found) is dict:  # beyond what numeric holds
-        value = Decimal(found["$json"])
     assert value == Decimal(text)
 
 
@@ -111,7 +109,7 @@ def test_digits_beyond_a_double_are_kept_and_told_apart(first: str, second: str)
 @pytest.mark.parametrize("text", ["1e9999999999999999999", "-1E-9999999999999999999", "0e99999999999999999999"])
 def test_an_exponent_beyond_all_bounds_is_kept_as_it_is_written(text: str) -> None:
     found = decode(text.encode())
-    assert found in (0.0, {"$json": text})
+    assert found == 0.0 or json.loads(dumps(found)) == {"$json": text}
 
 
 @pytest.mark.parametrize("text", ["1", "1.0", "-0.0", "0.1", "1e22", "18446744073709551615", "23.100000381469727"])

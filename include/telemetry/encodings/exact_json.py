@@ -111,9 +111,10 @@ def dumps(document: Any) -> bytes:
 
 
 def storable(value: Any) -> Any:
-    """The value, with each part that ``jsonb`` cannot hold as its JSON text: ``{"$json": "\\"a\\\\u0000\\""}``.
+    """The value, with what ``jsonb`` cannot hold as its JSON text: ``{"$json": "…"}`` stands for a text with NUL.
 
-    What is read back is exactly what was sent: an object of that very name is escaped, too.
+    Of an object, the members whose names cannot be stored stand together as one such text. What ``restored`` gives back
+    is exactly what was sent: a member that is named ``$json`` is escaped, too. (``dumps`` escapes numbers.)
 
     Raises:
         RecursionError: it nests too deep.
@@ -121,16 +122,19 @@ def storable(value: Any) -> Any:
     if type(value) is str:
         return _escaped(value) if "\0" in value or not _is_unicode(value) else value
     if type(value) is dict:
-        if ESCAPED in value or any("\0" in name or not _is_unicode(name) for name in value):
-            return _escaped(value)
-        return {name: storable(item) for name, item in value.items()}
+        kept = {name: storable(item) for name, item in value.items() if not _is_unstorable(name)}
+        if len(kept) < len(value):
+            kept[ESCAPED] = _text({name: item for name, item in value.items() if _is_unstorable(name)})
+        return kept
     if type(value) is list:
         return [storable(item) for item in value]
     if type(value) is float and not math.isfinite(value):
         return _escaped(value)
-    if type(value) is ExactNumber:
-        return value if _is_numeric(value.value) else _escaped(value)
     return value
+
+
+def _is_unstorable(name: str) -> bool:
+    return name == ESCAPED or "\0" in name or not _is_unicode(name)
 
 
 def _is_numeric(number: Decimal) -> bool:
@@ -145,11 +149,13 @@ def _escaped(value: Any) -> dict[str, str]:
 
 def restored(value: Any) -> Any:
     """What ``storable`` was given."""
-    if type(value) is dict:
-        if value.keys() == {ESCAPED}:
-            return json.loads(value[ESCAPED])
-        return {name: restored(item) for name, item in value.items()}
-    return [restored(item) for item in value] if type(value) is list else value
+    if type(value) is list:
+        return [restored(item) for item in value]
+    if type(value) is not dict:
+        return value
+    rest = {name: restored(item) for name, item in value.items() if name != ESCAPED}
+    escaped = json.loads(value[ESCAPED]) if ESCAPED in value else {}
+    return {**rest, **escaped} if type(escaped) is dict else escaped
 
 
 def _text(value: Any) -> str:
@@ -166,7 +172,8 @@ def _is_unicode(text: str) -> bool:
 
 def _fragment(value: Any) -> Any:
     if type(value) is ExactNumber:
-        return orjson.Fragment(str(value).encode())
+        text = str(value)
+        return orjson.Fragment(text if _is_numeric(value.value) else orjson.dumps({ESCAPED: text}))
     raise TypeError(f"{type(value)} is no JSON value")
 
 

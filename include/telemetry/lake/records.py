@@ -96,9 +96,11 @@ def _read(text: bytes, length: int, read: ReadPayload, arrival: Arrival, longest
 
 def _open_envelopes(text: bytes) -> list[tuple[Envelope | None, bytes]]:
     """The payloads of a line that holds envelopes, and what stands between those; nothing where it holds none."""
-    if not text.startswith(b"{") or b'"message_id"' not in text:
+    if b'"message_id"' not in text:
         return []
     document = _decode(text)
+    if document is None and not text.startswith(b"{"):
+        return []
     parts = [(text, document)] if document is not None else [(part, _decode(part)) for part in split_glued(text)]
     opened = [_open(part, decoded) for part, decoded in parts]
     return opened if any(envelope for envelope, _ in opened) else []
