@@ -1,26 +1,14 @@
-# What the local stack reads too: settings, contracts and the package's own folders. Nothing of it is written here again.
+# What the local stack reads too: the settings, and what `telemetry package` made of them and of the streams' files.
+# Nothing of it is written here again.
 
 locals {
-  settings = yamldecode(file("${var.include_folder}/settings.yaml"))
-  names    = local.settings.names
-  prefix   = local.names.prefix
-
-  # What the topic rule makes of a message.
-  envelope = flatten(regexall(" AS (\\w+)", local.settings.topic_rule.sql))
-
-  named = { for key, template in local.names : key => replace(template, "{prefix}", local.prefix) }
-  streams = {
-    for stream, contract in module.contracts.streams : stream => merge(
-      { topic = contract.topic },
-      {
-        for key in ["queue", "dead_letter_queue", "delivery_stream"] :
-        key => replace(local.named[key], "{stream}", replace(stream, "_", "-"))
-      },
-      { topic_rule = replace(replace(local.names.topic_rule, "{prefix}", replace(local.prefix, "-", "_")), "{stream}", stream) },
-    )
-  }
-
+  settings  = yamldecode(file("${var.include_folder}/settings.yaml"))
+  checked   = jsondecode(file("${var.artefacts_folder}/streams.json"))
   artefacts = jsondecode(file("${var.artefacts_folder}/artefacts.json"))
+
+  names   = local.checked.names
+  prefix  = local.names.prefix
+  streams = local.checked.streams
 }
 
 locals {

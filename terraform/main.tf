@@ -14,12 +14,6 @@ data "aws_availability_zones" "available" {
   }
 }
 
-module "contracts" {
-  source = "./modules/contracts"
-
-  folder = "${var.include_folder}/streams"
-}
-
 module "encryption" {
   source = "./modules/encryption"
 
@@ -52,8 +46,8 @@ module "lake" {
   region             = var.region
   key_arn            = module.encryption.key_arn
   folders            = local.settings.folders
-  streams            = { for stream, contract in module.contracts.streams : stream => contract.fields }
-  envelope           = local.envelope
+  streams            = local.streams
+  lanes              = local.checked.lanes
   transition_days    = var.transition_days
   log_retention_days = var.log_retention_days
   force_destroy      = !local.keep_data
@@ -69,7 +63,7 @@ module "ingest" {
   raw_bucket         = module.lake.raw_bucket
   folders            = local.settings.folders
   streams            = local.streams
-  topic_rule         = local.settings.topic_rule
+  sql_version        = local.settings.topic_rule.sql_version
   firehose           = local.settings.firehose
   queue              = local.settings.queue
   things             = var.things
@@ -111,7 +105,7 @@ module "etl" {
 module "simulator" {
   source = "./modules/simulator"
 
-  schedule_name = local.named.schedule
+  schedule_name = local.names.schedule
   schedule      = local.settings.simulator.schedule
   enabled       = coalesce(var.simulator_enabled, local.settings.simulator.enabled)
   function_name = module.etl.function_names.device_simulator
@@ -144,7 +138,7 @@ module "warehouse" {
 resource "aws_ssm_parameter" "environment" {
   #checkov:skip=CKV2_AWS_34:names only, and no secret: the database's is in Secrets Manager
   #checkov:skip=CKV_AWS_337:names only, and no secret is in it
-  name        = "/${local.prefix}/telemetry/environment"
+  name        = local.names.environment_parameter
   description = "Environment variables of the telemetry deployment, as JSON"
   type        = "String"
   value       = jsonencode(local.deployment_environment)
@@ -157,7 +151,7 @@ module "orchestration" {
   prefix                    = local.prefix
   account                   = local.account
   region                    = var.region
-  airflow_version           = var.airflow_version
+  airflow_version           = local.artefacts.airflow.version
   artefacts                 = local.artefacts.airflow
   artefacts_folder          = var.artefacts_folder
   environment_class         = var.airflow_environment_class
@@ -199,9 +193,9 @@ module "observability" {
   account            = local.account
   region             = var.region
   key_arn            = module.encryption.key_arn
-  alarm_topic        = local.named.alarm_topic
+  alarm_topic        = local.names.alarm_topic
   alarm_emails       = var.alarm_emails
-  alarms             = local.settings.alarms
+  alarms             = local.checked.alarms
   streams            = local.streams
   functions          = module.etl.function_names
   state_machine_arn  = module.etl.state_machine_arn

@@ -43,8 +43,19 @@ variable "artefacts_folder" {
   default     = "../dist"
 
   validation {
-    condition     = fileexists("${var.artefacts_folder}/artefacts.json")
-    error_message = "artefacts_folder: there is no artefacts.json in ${var.artefacts_folder}. Run `make package`, then this again."
+    condition     = alltrue([for file in ["artefacts.json", "streams.json"] : fileexists("${var.artefacts_folder}/${file}")])
+    error_message = "artefacts_folder: there is no package in ${var.artefacts_folder}, or only part of one. Run `make package`, then this again."
+  }
+
+  validation {
+    condition = !fileexists("${var.artefacts_folder}/streams.json") || try(
+      jsondecode(file("${var.artefacts_folder}/streams.json")).files == {
+        for file in setunion(["settings.yaml"], fileset(var.include_folder, "streams/*.yaml")) :
+        file => filesha256("${var.include_folder}/${file}")
+      },
+      false, # it is no such file at all
+    )
+    error_message = "artefacts_folder: the package in ${var.artefacts_folder} is stale: settings.yaml or a stream's file in ${var.include_folder} has changed since. Run `make package`, then this again."
   }
 }
 
@@ -258,18 +269,13 @@ variable "create_airflow" {
 }
 
 variable "airflow_version" {
-  description = "Airflow's version on MWAA."
+  description = "Airflow's version on MWAA: a package for another is refused. Null: the one that the package is for."
   type        = string
-  default     = "3.3.1"
+  default     = null
 
   validation {
-    condition     = can(regex("^3\\.([1-9]|[1-9][0-9])\\.[0-9]+$", var.airflow_version))
-    error_message = "airflow_version: Airflow before 3.1 has no UI plugins. Choose 3.3.1 or 3.2.1."
-  }
-
-  validation {
-    condition     = !local.create_airflow || try(local.artefacts.airflow.version == var.airflow_version, true)
-    error_message = "airflow_version: the artefacts were packaged for another one. Run `telemetry package --airflow ${var.airflow_version}`."
+    condition     = !local.create_airflow || var.airflow_version == null || try(local.artefacts.airflow.version == var.airflow_version, true)
+    error_message = "airflow_version: the package is for Airflow ${try(local.artefacts.airflow.version, "of another version")}. Run `make package PACKAGE=\"--airflow ${coalesce(var.airflow_version, "VERSION")}\"`, then this again."
   }
 }
 

@@ -13,7 +13,6 @@ from psycopg2.extras import execute_values
 from emulated import Emulator
 from etl import rows
 from telemetry.closing.day import ClosedDay, close_day
-from telemetry.closing.quality import list_checks
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings, load_settings
 from telemetry.contracts.model import Stream
@@ -26,6 +25,7 @@ from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import ensure_load
 from telemetry.warehouse.load_objects import ObjectCounts, claim_object, count_object
 from telemetry.warehouse.migrate import migrate
+from telemetry.warehouse.quality_checks import list_checks
 
 TODAY = datetime.now(UTC).date()
 DAY = TODAY - timedelta(days=2)

@@ -50,3 +50,14 @@ class Interval:
         while hour < self.end:
             yield hour
             hour += HOUR
+
+
+@dataclass(frozen=True)
+class DayRange:
+    """Whole days in UTC, from ``first`` to ``last``, both of them included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last

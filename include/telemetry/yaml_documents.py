@@ -34,7 +34,7 @@ def load_document(path: Path, model: type[Model]) -> Model:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        raise TelemetryError(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}.") from error
+        raise TelemetryError(f"{path}:{line}: not valid YAML: {getattr(error, 'problem', error)}.") from error
     faults = _fields_named_twice(node)
     try:
         checked = model.model_validate(document)
@@ -44,6 +44,12 @@ def load_document(path: Path, model: type[Model]) -> Model:
     if faults:
         raise TelemetryError("\n".join(f"{path}:{line}: {field}: {message}" for line, field, message in faults))
     return checked
+
+
+def place_of(path: Path, *field: str) -> str:
+    """``FILE:LINE: FIELD``: where a document that was read says something that another file contradicts."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    return f"{path}:{_line_of(node, field)}: {_field(field)}"
 
 
 def _field(location: tuple[int | str, ...]) -> str:
@@ -74,7 +80,7 @@ def _fields_named_twice(node: yaml.Node | None, above: str = "") -> list[tuple[i
     for key, value in node.value:
         name = f"{above}{key.value}"
         if key.value in seen:
-            faults.append((key.start_mark.line + 1, name, "is named twice"))
+            faults.append((key.start_mark.line + 1, name, "appears twice"))
         seen.add(key.value)
         faults += _fields_named_twice(value, f"{name}.")
     return faults

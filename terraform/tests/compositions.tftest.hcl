@@ -1,4 +1,4 @@
-# What each composition builds.
+# What each composition builds. `make terraform-test` adds streams.json to the artefacts.
 
 mock_provider "aws" {
   source = "./tests/mocks"

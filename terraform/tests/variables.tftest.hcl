@@ -1,4 +1,4 @@
-# Every variable that is wrong is refused by its own rule.
+# Every variable that is wrong is refused by its own rule. `make terraform-test` adds streams.json to the artefacts.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -76,13 +76,14 @@ run "against_the_settings_and_one_another" {
   ]
 }
 
-run "no_database_no_signing_request_no_plugins" {
+run "no_database_no_signing_request_another_airflow" {
   command         = plan
   expect_failures = [var.database_secret_arn, var.gateways, var.airflow_version]
 
   variables {
     create_warehouse = false
     gateways         = { hall = { csr = "-----BEGIN PRIVATE KEY-----" } }
+    create_airflow   = true
     airflow_version  = "3.0.6"
   }
 }

@@ -112,7 +112,7 @@ BREAKS = [
         "readings in the table = the sum of loaded",
         (
             Edit(
-                f"{TELEMETRY}/etl/merge.py",
+                f"{TELEMETRY}/warehouse/readings.py",
                 "FROM stage ORDER BY {} ON CONFLICT DO NOTHING",
                 "FROM stage ORDER BY {} ON CONFLICT (device_id, event_time, reading_id) DO UPDATE SET load_id = 0",
             ),

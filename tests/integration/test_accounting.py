@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from closed_days import DAY, TODAY, Ground, noon
+from closed_days import AFTER, BEFORE, DAY, TODAY, Ground, noon
 from emulated import Emulator
 from etl import envelope, s3
+from telemetry.accounting.scope import Scope
 from telemetry.accounting.status import account
 from telemetry.aws.metrics import FIREHOSE_TRIES, METRIC_DAYS, first_day
 from telemetry.config.deployment import Deployment
 from telemetry.interval import HOUR, Interval, Lane
 from telemetry.lake.history import write_history
+from telemetry.lake.layout import raw_prefix
 from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.load_object_days import count_accounted
 
 LONG_AGO = TODAY - timedelta(days=METRIC_DAYS + 5)
 
@@ -25,10 +31,10 @@ def ground(warehouse: Connection, aws: Emulator) -> Ground:
 
 
 def lanes(ground: Ground) -> dict[Lane, tuple[int, int, int, int]]:
-    """published, messages in the ledger, in flight and unaccounted."""
+    """published, accounted, in flight and unaccounted."""
     deployment = Deployment.from_environment()
     found = account([ground.stream], ground.connection, deployment, ground.settings)[ground.stream.stream].lanes
-    return {lane: (one.published, one.messages, one.in_flight, one.unaccounted) for lane, one in found.items()}
+    return {lane: (one.published, one.accounted, one.in_flight, one.unaccounted) for lane, one in found.items()}
 
 
 def put(ground: Ground, key: str, *days: date) -> str:
@@ -101,3 +107,25 @@ def test_what_firehose_lost_is_in_flight_only_while_it_may_be_trying(ground: Gro
         ground.count(metric, 3, datetime.now(UTC))
     assert lanes(ground)[Lane.lake] == (13, 4, 3, 6)
     assert lanes(ground)[Lane.queue][1:] == (0, 0, 13)
+
+
+some_days = st.sampled_from([LONG_AGO, BEFORE, DAY, AFTER])
+ledgers = st.lists(st.tuples(st.booleans(), st.dictionaries(some_days, st.integers(1, 9), min_size=1)), max_size=6)
+scopes = st.sampled_from([Scope.since, Scope.of_day, Scope.history_of_day]).flatmap(lambda of: st.builds(of, some_days))
+
+
+@settings(max_examples=20)
+@given(objects=ledgers, scope=scopes)
+def test_the_ledger_counts_the_messages_that_the_scope_says(
+    warehouse: Connection, aws: Emulator, objects: list[tuple[bool, dict[date, int]]], scope: Scope
+) -> None:
+    ground = Ground(warehouse, aws)
+    stream, expected = ground.stream.stream, 0
+    for is_history, messages in objects:
+        name = f"history-1-{uuid.uuid4().hex[:16]}.jsonl.gz" if is_history else "x.gz"
+        key = raw_prefix(stream, noon(DAY)) + uuid.uuid4().hex + "/" + name
+        ground.load(Lane.lake, key, messages)
+        days = scope.days(key)
+        expected += sum(number for day, number in messages.items() if days and day in days)
+    counted = count_accounted(warehouse, stream, Lane.lake, received=scope.received, history=scope.history)
+    assert counted.messages == expected

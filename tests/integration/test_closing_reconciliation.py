@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from closed_days import AFTER, BEFORE, DAY, TODAY, Ground, contract, noon
 from emulated import Emulator
 from etl import Execution, envelope, put_raw, reading, s3, sqs
-from telemetry.accounting.day import RECOUNTS, Reconciliation, count_until_it_adds_up
+from telemetry.accounting.conservation import COUNTS_MAX, LaneSums, count_until_it_adds_up
 from telemetry.accounting.queue_lane import DayNotReadyError
 from telemetry.aws.queues import queue_url
 from telemetry.config.deployment import Deployment
@@ -158,7 +158,7 @@ def test_a_day_whose_messages_wait_in_the_queue_cannot_be_closed(ground: Ground)
     ground.close()  # it was sent today
     now = datetime.now(UTC)
     ground.count("ApproximateAgeOfOldestMessage", (now - noon(DAY)).total_seconds(), now)
-    with pytest.raises(DayNotReadyError, match=r"cannot be closed yet.* The DAG pump_.*_queue empties the queue"):
+    with pytest.raises(DayNotReadyError, match=r"cannot be closed yet.* The DAG pump_.*_queue drains the queue"):
         ground.close()
     ground.emulator.messages(queue)
     ground.close()  # CloudWatch does not know yet that the queue is empty; SQS does
@@ -170,9 +170,9 @@ def test_a_day_that_is_not_over_cannot_be_closed(ground: Ground) -> None:
 
 
 def test_it_is_counted_again_until_it_adds_up() -> None:
-    wrong, right = (Reconciliation("pump", Lane.lake, DAY, 3, accounted, 0) for accounted in (2, 3))
-    counts = iter([[wrong], [right], [wrong]])
-    assert count_until_it_adds_up(lambda: next(counts)) == [right]
-    counts = iter([[wrong]] * RECOUNTS)
-    assert count_until_it_adds_up(lambda: next(counts)) == [wrong]
+    wrong, right = ({Lane.lake: LaneSums(3, accounted, 3, 0, 0, in_flight=0)} for accounted in (2, 3))
+    counts = iter([wrong, right, wrong])
+    assert count_until_it_adds_up(lambda: next(counts)) == right
+    counts = iter([wrong] * COUNTS_MAX)
+    assert count_until_it_adds_up(lambda: next(counts)) == wrong
     assert next(counts, None) is None

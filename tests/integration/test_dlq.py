@@ -12,7 +12,8 @@ import pytest
 import etl
 from emulated import Emulator, until
 from etl import ledger_of, new_queue, queue_execution, reading, rows, send, table_of
-from telemetry.accounting.status import LaneAccount, account
+from telemetry.accounting.conservation import LaneSums
+from telemetry.accounting.status import account
 from telemetry.aws import queues as sqs_queues
 from telemetry.aws.queues import list_dead_letters, queue_url, redrive
 from telemetry.cli import main
@@ -82,7 +83,7 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
     payload = {"sql": sql, "actions": [{"sqs": {"queueUrl": queue, "roleArn": "r", "useBase64": False}}]}
     aws.client("iot").create_topic_rule(ruleName=rule, topicRulePayload=payload)
 
-    def lane() -> LaneAccount:
+    def lane() -> LaneSums:
         return account([STREAM], warehouse, Deployment.from_environment(), load_settings())[STREAM.stream].lanes[
             Lane.queue
         ]

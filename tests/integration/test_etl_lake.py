@@ -23,6 +23,7 @@ from telemetry.errors import TelemetryError
 from telemetry.etl.load import Loader
 from telemetry.interval import HOUR, Interval
 from telemetry.lake.envelopes import as_line
+from telemetry.lake.raw_object import RawObject
 from telemetry.local.services.postgres import Login
 from telemetry.waiting import wait_until
 from telemetry.warehouse.connection import Connection
@@ -36,6 +37,10 @@ RECORDED = Path(__file__).parents[3] / "shared" / "data" / "environment-messages
 def transformed(execution: Execution) -> Any:
     """The execution's objects, ready to be loaded."""
     return execution.transform(execution.extract())
+
+
+def raw_objects(batch: dict[str, Any]) -> list[RawObject]:
+    return [RawObject.from_document(item) for item in batch["objects"]]
 
 
 def test_a_load_accounts_for_every_row(warehouse: Connection) -> None:
@@ -77,7 +82,7 @@ def test_two_loaders_of_one_object_at_once_load_it_once(warehouse: Connection, d
     def load(_: int) -> None:
         connection = database.connect()
         bucket = etl.processed_bucket()
-        Loader(connection, etl.s3(), find_stream("telemetry"), bucket, batch["load_id"]).load(batch["objects"])
+        Loader(connection, etl.s3(), find_stream("telemetry"), bucket, batch["load_id"]).load(raw_objects(batch))
         connection.close()
 
     assert at_once(4, load) == []
@@ -96,7 +101,7 @@ def test_loaders_of_the_same_readings_in_any_order_do_not_block_each_other_for_e
     def load(which: int) -> None:
         connection = database.connect()
         stream, bucket = find_stream("telemetry"), etl.processed_bucket()
-        Loader(connection, etl.s3(), stream, bucket, batch["load_id"]).load([batch["objects"][which]])
+        Loader(connection, etl.s3(), stream, bucket, batch["load_id"]).load([raw_objects(batch)[which]])
         connection.close()
 
     assert at_once(4, load) == []
@@ -116,7 +121,7 @@ def test_a_loader_that_dies_leaves_nothing_and_can_be_run_again(warehouse: Conne
         )
     job = Loader(loader, etl.s3(), find_stream("telemetry"), etl.processed_bucket(), batch["load_id"])
     errors: list[Exception] = []
-    thread = threading.Thread(target=lambda: errors.extend(at_once(1, lambda _: job.load(batch["objects"]))))
+    thread = threading.Thread(target=lambda: errors.extend(at_once(1, lambda _: job.load(raw_objects(batch)))))
     thread.start()
     pid = loader.info.backend_pid
     waits = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
@@ -143,7 +148,7 @@ def test_a_load_that_failed_still_counts_what_it_committed(warehouse: Connection
     put_raw(map(reading, range(10, 30)), name="b.gz")
     execution = Execution("telemetry")
     execution.load(execution.transform(execution.extract()[:1]))
-    with pytest.raises(TelemetryError, match=r"1 objects of the load were not loaded, the first is .*/b\.gz"):
+    with pytest.raises(TelemetryError, match=r"1 objects of the load were not loaded; the first is .*/b\.gz"):
         execution.summarise()
     summary = execution.fail("States.Timeout", "The batch took too long")
     assert (summary["status"], summary["objects"], summary["loaded"]) == ("failed", 1, 10)

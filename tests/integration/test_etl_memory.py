@@ -83,7 +83,7 @@ def test_a_queue_object_s_messages_are_held_and_not_their_rows(warehouse: Connec
     tracemalloc.start()
     try:
         with warehouse, warehouse.cursor() as cursor:
-            Redelivery.find(cursor, raw_object, [pq.ParquetFile(path)])
+            Redelivery.detect(cursor, raw_object, [pq.ParquetFile(path)])
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

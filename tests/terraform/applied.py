@@ -50,6 +50,7 @@ class Applied:
         terraform.initialise()
         shorten_buffer(folder / "include" / "settings.yaml")
         write_package(folder / "dist", airflow=AIRFLOW, target=Target(python), tell=lambda _: None)
+        terraform.check_streams(folder / "dist")  # the buffer is the copy's own
         made = cls(emulator, terraform, DeviceKey.new(GATEWAY), inventory(emulator.client))
         made._apply(secret)
         return made

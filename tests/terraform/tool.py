@@ -14,6 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 from emulated import PROJECT
+from telemetry.packaging.archive import json_file
+from telemetry.packaging.streams import STREAMS_FILE, streams_document
 
 PROVIDER = Path("registry.terraform.io/hashicorp/aws")
 REGISTRY = "https://registry.terraform.io/.well-known/terraform.json"
@@ -52,7 +54,13 @@ class Terraform:
         executable()
         for part in ("terraform", "include"):
             shutil.copytree(PROJECT / part, folder / part, ignore=NOT_COPIED)
-        return cls(folder, environment)
+        copy = cls(folder, environment)
+        copy.check_streams(copy.root / "tests" / "artefacts")
+        return copy
+
+    def check_streams(self, artefacts: Path) -> None:
+        """Write what ``telemetry package`` would make of the copy's own settings and streams."""
+        (artefacts / STREAMS_FILE).write_bytes(json_file(streams_document(self.folder / "include")))
 
     @property
     def root(self) -> Path:

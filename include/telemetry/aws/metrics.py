@@ -118,7 +118,7 @@ def oldest_message_sent(cloudwatch: Any, queue: str, now: datetime) -> datetime 
     return measured - timedelta(seconds=age) if age else None
 
 
-def put_metrics(cloudwatch: Any, stream: str, unaccounted: Mapping[str, int], failed_checks: int) -> None:
+def put_day_metrics(cloudwatch: Any, stream: str, unaccounted: Mapping[str, int], failed_checks: int) -> None:
     """Put ``UnaccountedMessages`` by lane (too many count as too few do) and ``FailedQualityChecks``."""
     by_lane = [
         _datum("UnaccountedMessages", abs(number), {"Stream": stream, "Lane": lane})

@@ -6,16 +6,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from telemetry.accounting.day import Reconciler, Reconciliation, record
-from telemetry.accounting.queue_lane import Clients, DayNotReadyError
+from telemetry.accounting.queue_lane import DayNotReadyError
+from telemetry.accounting.reconciliation import Reconciler
 from telemetry.aws.clients import client
-from telemetry.aws.metrics import put_metrics
-from telemetry.closing.quality import QualityCheck, check_day, silent_devices
+from telemetry.aws.metrics import put_day_metrics
+from telemetry.closing.quality import DayQuality
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings
 from telemetry.contracts.model import Stream
 from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection, transaction
+from telemetry.warehouse.locks import advisory_lock
+from telemetry.warehouse.quality_checks import QualityCheck, replace_checks
+from telemetry.warehouse.reconciliations import Reconciliation, record_reconciliations
 from telemetry.warehouse.rollup import roll_up
 
 
@@ -53,23 +56,23 @@ def close_day(
             counted.
     """
     if now < Interval.day(day).end:
-        raise DayNotReadyError(f"{day} is not over.", "It can be closed after midnight UTC.")
-    clients = Clients(client("cloudwatch"), client("s3"), client("sqs"))
-    reconciler = Reconciler(connection, clients, deployment, settings, stream.stream, day, now.astimezone(UTC))
+        raise DayNotReadyError(f"{day} is not over yet.", "It can be closed after midnight UTC.")
+    reconciler = Reconciler(connection, deployment, settings, stream.stream, day, now.astimezone(UTC))
     reconciler.ensure_queue_drained()
     with transaction(connection) as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"closing {stream.stream}",))
+        advisory_lock(cursor, f"closing {stream.stream}")
         devices = 0
         for before in range(settings.quality.rollup_days - 1, -1, -1):
             devices = roll_up(cursor, stream, day - timedelta(days=before))
-        checks = check_day(cursor, stream, day, settings.quality)
-        silent = silent_devices(cursor, stream, day, settings.quality)
-    lanes = reconciler.reconcile()
-    record(connection, lanes)
-    put_metrics(
-        clients.cloudwatch,
+        quality = DayQuality(cursor, stream, day, settings.quality)
+        checks, silent = quality.checks(), quality.silent_devices()
+        replace_checks(cursor, stream.stream, day, checks)
+    reconciliations = reconciler.reconcile()
+    record_reconciliations(connection, reconciliations)
+    put_day_metrics(
+        client("cloudwatch"),
         stream.stream,
-        {lane.lane.value: lane.unaccounted for lane in lanes},
+        {lane.lane: lane.unaccounted for lane in reconciliations},
         sum(not check.passed for check in checks),
     )
-    return ClosedDay(stream.stream, day, devices, checks, silent, lanes)
+    return ClosedDay(stream.stream, day, devices, checks, silent, reconciliations)

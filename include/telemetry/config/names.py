@@ -23,6 +23,7 @@ class Names(StrictModel):
     topic_rule_template: StreamTemplate = Field(alias="topic_rule")
     alarm_topic_template: Template = Field(alias="alarm_topic")
     schedule_template: Template = Field(alias="schedule")
+    environment_parameter_template: Template = Field(alias="environment_parameter")
     state_machine: str
     layer: str
     database_secret: str
@@ -47,6 +48,11 @@ class Names(StrictModel):
     @property
     def schedule(self) -> str:
         return self._filled(self.schedule_template)
+
+    @property
+    def environment_parameter(self) -> str:
+        """The SSM parameter that MWAA's startup script reads."""
+        return self._filled(self.environment_parameter_template)
 
     def _filled(self, template: str, stream: str = "") -> str:
         return template.format(prefix=self.prefix, stream=stream.replace("_", "-"))

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from telemetry.config.names import Names
 from telemetry.errors import TelemetryError
 from telemetry.lake import layout as partitions
-from telemetry.lake.envelopes import KEYS
+from telemetry.lake.envelopes import FIELDS
 from telemetry.lake.layout import FIREHOSE_HOUR, RAW, RAW_ERRORS, RULE_ERRORS
 from telemetry.paths import SETTINGS
 from telemetry.yaml_documents import StrictModel, load_document
@@ -55,7 +55,7 @@ class TopicRule(StrictModel):
     @classmethod
     def _makes_envelopes(cls, sql: str) -> str:
         """AWS IoT Core developer guide, "AWS IoT SQL reference"."""
-        lacking = [key for key in sorted(KEYS) if f" AS {key}" not in sql]
+        lacking = [key for key in FIELDS if f" AS {key}" not in sql]
         if lacking or not sql.endswith(" FROM '{topic}'"):
             raise ValueError(
                 f"it selects no {', '.join(lacking)}" if lacking else "it does not end with FROM '{topic}'"

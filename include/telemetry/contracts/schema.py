@@ -1,4 +1,4 @@
-"""The contract as columns: of the stream's PostgreSQL table and of its Parquet files."""
+"""The contract as columns: of the stream's PostgreSQL table, of its Parquet files and of their Glue tables."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ class Column(NamedTuple):
     sql: str
     arrow: str
 
+    @property
+    def glue(self) -> str:
+        """The type of a Glue table's column."""
+        return GLUE[self.arrow]
+
 
 TYPES: dict[FieldType, tuple[str, str]] = {
     FieldType.string: ("text", "string"),
@@ -25,6 +30,17 @@ TYPES: dict[FieldType, tuple[str, str]] = {
     FieldType.integer: ("bigint", "int64"),
     FieldType.boolean: ("boolean", "bool"),
 }
+GLUE = {
+    "string": "string",
+    "float64": "double",
+    "int64": "bigint",
+    "int32": "int",
+    "bool": "boolean",
+    "timestamp[us, UTC]": "timestamp",
+    "date32": "date",
+    "binary": "binary",
+}
+"""The Glue type of each Arrow type (Athena user guide, "Data types in Amazon Athena")."""
 KEY = (
     Column("device_id", "text", "string"),
     Column("event_time", "timestamp with time zone", "timestamp[us, UTC]"),
@@ -50,14 +66,24 @@ def reading_columns(stream: Stream) -> list[Column]:
     return [*KEY, *fields, EXTRA]
 
 
+def readings_file(stream: Stream, lane: Lane) -> list[Column]:
+    """The columns of the Parquet file of an object's readings, in order."""
+    return [*reading_columns(stream), *_origin(lane)]
+
+
+def rejects_file(lane: Lane) -> list[Column]:
+    """The columns of the Parquet file of an object's rejects, in order."""
+    return [*REJECT, *_origin(lane)]
+
+
 def readings_schema(stream: Stream, lane: Lane) -> pa.Schema:
     """The Parquet file of an object's readings."""
-    return _schema([*reading_columns(stream), *_origin(lane)])
+    return _schema(readings_file(stream, lane))
 
 
 def rejects_schema(lane: Lane) -> pa.Schema:
     """The Parquet file of an object's rejects."""
-    return _schema([*REJECT, *_origin(lane)])
+    return _schema(rejects_file(lane))
 
 
 def _origin(lane: Lane) -> list[Column]:

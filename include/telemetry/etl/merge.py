@@ -1,26 +1,27 @@
-"""Rows from Parquet into tables, by COPY: sorted by the key, and none twice."""
+"""An object's rows on their way from Parquet files into the tables, none twice."""
 
 from __future__ import annotations
 
-import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
-from psycopg2 import sql
-from psycopg2.extras import execute_values
 
 from telemetry.contracts.model import Stream
-from telemetry.contracts.schema import DAY, KEY, LINE, MESSAGE_ID, REJECT, reading_columns
+from telemetry.contracts.schema import DAY, LINE, MESSAGE_ID, REJECT, reading_columns
 from telemetry.interval import Lane
 from telemetry.lake.raw_object import RawObject
+from telemetry.warehouse import quarantine
 from telemetry.warehouse.connection import Cursor
+from telemetry.warehouse.queue_messages import add_messages
+from telemetry.warehouse.readings import merge_readings
 
 UNQUOTED_NULL = pacsv.WriteOptions(include_header=False, quoting_style="needed")
 """Arrow quotes every text, the empty one too, and no null: just as PostgreSQL's CSV tells the two apart."""
@@ -36,26 +37,19 @@ class Redelivery:
     new: pa.Array | None = None
 
     @classmethod
-    def find(cls, cursor: Cursor, raw_object: RawObject, files: list[pq.ParquetFile]) -> Redelivery:
-        """Remember the object's message ids, in their order; those that were remembered before are redelivered."""
+    def detect(cls, cursor: Cursor, raw_object: RawObject, files: list[pq.ParquetFile]) -> Redelivery:
+        """Add the object's messages to the ledger; those that it knew already are redelivered."""
         if raw_object.lane is not Lane.queue:
             return cls()
-        found = dict(pair for file in files for pair in _messages(file))
-        insert = "INSERT INTO queue_messages (message_id, bucket, key) VALUES %s ON CONFLICT DO NOTHING"
-        new = execute_values(
-            cursor,
-            f"{insert} RETURNING message_id",
-            [(message_id, raw_object.bucket, raw_object.key) for message_id in sorted(found)],
-            page_size=1000,
-            fetch=True,
-        )
-        if len(new) == len(found):
+        days = dict(pair for file in files for pair in _messages(file))
+        new = add_messages(cursor, raw_object, days)
+        if len(new) == len(days):
             return cls()
-        known = found.keys() - {message_id for (message_id,) in new}
-        return cls(Counter(found[id_] for id_ in known), pa.array([row[0] for row in new], pa.string()))
+        known = days.keys() - set(new)
+        return cls(Counter(days[message_id] for message_id in known), pa.array(new, pa.string()))
 
-    def leave_out(self, rows: pa.Table) -> pa.Table:
-        """The rows without those of redelivered messages."""
+    def without_redelivered(self, rows: pa.Table) -> pa.Table:
+        """The rows that are not of redelivered messages."""
         if self.new is None:
             return rows
         ids = rows[MESSAGE_ID.name]
@@ -77,7 +71,7 @@ def _messages(file: pq.ParquetFile) -> Iterator[tuple[str, date]]:
 
 @dataclass(frozen=True)
 class Merge:
-    """One object's rows on their way into the tables, within the caller's transaction."""
+    """One object's rows on their way into the tables, within the caller's transaction, a row group at a time."""
 
     cursor: Cursor
     stream: Stream
@@ -87,47 +81,33 @@ class Merge:
     def readings(self, file: pq.ParquetFile, load_id: int) -> tuple[int, int]:
         """How many readings there are, and how many of them are stored now: the others are stored already."""
         names = [column.name for column in reading_columns(self.stream)]
-        columns = sql.SQL(", ").join(map(sql.Identifier, names))
-        table = sql.Identifier(self.stream.table)
-        self.cursor.execute("SET LOCAL work_mem = '64MB'")  # the sort below stays in memory
-        self.cursor.execute(
-            sql.SQL("CREATE TEMPORARY TABLE stage ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-                columns, table
-            )
-        )
         number = 0
-        for rows in self._row_groups(file):
-            text = io.BytesIO()
-            pacsv.write_csv(rows.select(names), text, UNQUOTED_NULL)
-            text.seek(0)
-            self.cursor.copy_expert("COPY stage FROM STDIN (FORMAT csv)", text)
-            number += rows.num_rows
-        self.cursor.execute(
-            sql.SQL("INSERT INTO {} ({}, load_id) SELECT {}, %s FROM stage ORDER BY {} ON CONFLICT DO NOTHING").format(
-                table, columns, columns, sql.SQL(", ").join(sql.Identifier(column.name) for column in KEY)
-            ),
-            (load_id,),
-        )
-        return number, self.cursor.rowcount
+
+        def csv_files() -> Iterator[BinaryIO]:
+            nonlocal number
+            for rows in self._row_groups(file):
+                text = io.BytesIO()
+                pacsv.write_csv(rows.select(names), text, UNQUOTED_NULL)
+                text.seek(0)
+                yield text
+                number += rows.num_rows
+
+        loaded = merge_readings(self.cursor, self.stream, load_id, csv_files())
+        return number, loaded
 
     def rejects(self, file: pq.ParquetFile) -> tuple[int, str | None]:
         """Put the rejects into quarantine: how many they are, and the first of them in words."""
-        columns = [column.name for column in (*LINE, *REJECT)]
-        number, first = 0, None
-        for rows in self._row_groups(file):
-            text = io.StringIO()
-            writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-            for line, item, reason, detail, raw in zip(*(rows[name].to_pylist() for name in columns), strict=True):
-                first = first or f"line {line}: {reason}: {detail}"
-                origin = (self.stream.stream, self.raw_object.bucket, self.raw_object.key)
-                writer.writerow((*origin, line, item, reason, detail, f"\\x{raw.hex()}"))
-            text.seek(0)
-            self.cursor.copy_expert(
-                "COPY quarantine (stream, bucket, key, line, item, reason, detail, raw) FROM STDIN (FORMAT csv)", text
-            )
-            number += rows.num_rows
-        return number, first
+        names = [column.name for column in (*LINE, *REJECT)]
+        number, first_error = 0, None
+        for group in self._row_groups(file):
+            columns = (group[name].to_pylist() for name in names)
+            rows = [quarantine.NewRow(*values) for values in zip(*columns, strict=True)]
+            quarantine.add_rows(self.cursor, self.stream.stream, self.raw_object, rows)
+            if rows and first_error is None:
+                first_error = f"line {rows[0].line}: {rows[0].reason}: {rows[0].detail}"
+            number += len(rows)
+        return number, first_error
 
     def _row_groups(self, file: pq.ParquetFile) -> Iterator[pa.Table]:
         for number in range(file.num_row_groups):
-            yield self.redelivery.leave_out(file.read_row_group(number))
+            yield self.redelivery.without_redelivered(file.read_row_group(number))

@@ -13,8 +13,15 @@ from binascii import a2b_base64, b2a_base64
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from telemetry.contracts.model import FieldType
+
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
-KEYS = {"message_id", "topic", "received_at", "payload"}
+FIELDS = {
+    "message_id": FieldType.string,
+    "topic": FieldType.string,
+    "received_at": FieldType.integer,
+    "payload": FieldType.string,
+}
 """What ``topic_rule.sql`` of the settings selects (AWS IoT Core developer guide, "Working with binary payloads")."""
 
 DAY_MILLISECONDS = 86_400_000
@@ -31,7 +38,7 @@ class Envelope(NamedTuple):
 
 def envelope_of(document: Any) -> Envelope | None:
     """The envelope that a decoded line is; ``None`` for anything else, which is a payload itself."""
-    if type(document) is not dict or document.keys() != KEYS:
+    if type(document) is not dict or document.keys() != FIELDS.keys():
         return None
     message_id, topic = document["message_id"], document["topic"]
     received_at, payload = document["received_at"], document["payload"]
@@ -56,7 +63,7 @@ def as_line(body: str, message_id: str, received_at: int) -> bytes:
 
     ``message_id`` and ``received_at`` (milliseconds since 1970) are SQS's.
     """
-    import orjson  # not at the top: DAGs read KEYS with the settings, and MWAA's image has no orjson
+    import orjson  # not at the top: DAGs read FIELDS with the settings, and MWAA's image has no orjson
 
     text = body.encode("utf-8", "surrogatepass")  # a lone surrogate becomes bytes that are not UTF-8
     try:

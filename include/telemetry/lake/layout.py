@@ -17,6 +17,9 @@ RULE_ERRORS = "rule-errors"
 HIVE_HOUR = "year=%Y/month=%m/day=%d/hour=%H"
 # The same in Firehose's words. `yyyy` is the year; `YYYY` would be the week's, which differs around New Year.
 FIREHOSE_HOUR = "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}"
+# And in Athena's, with the slash that ends a location (Athena user guide, "Set up partition projection").
+ATHENA_HOUR = "year=${year}/month=${month}/day=${day}/hour=${hour}/"
+ATHENA_LANE_HOUR = f"lane=${{lane}}/{ATHENA_HOUR}"
 _PARTITION = re.compile(r"/(year=(\d{4})/month=(\d\d)/day=(\d\d)/hour=(\d\d))/")
 
 

@@ -1,12 +1,14 @@
-"""Zips that come out the same, byte for byte, wherever and whenever they are made."""
+"""Zips and JSON that come out the same, byte for byte, wherever and whenever they are made."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 MODE = 0o100644 << 16
@@ -35,6 +37,11 @@ def folder(root: Path, under: str = "") -> dict[str, bytes]:
         for path in root.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def json_file(document: dict[str, Any]) -> bytes:
+    """A JSON file of ``document``, in the order of its keys."""
+    return f"{json.dumps(document, indent=2, sort_keys=True)}\n".encode()
 
 
 def digest(content: bytes) -> str:

@@ -59,5 +59,4 @@ def startup_script() -> bytes:
     """The text of the startup script, which reads this project's SSM parameter; the same for every deployment."""
     from telemetry.config.settings import load_settings  # takes a while, and the command line wants the version above
 
-    parameter = f"/{load_settings().names.prefix}/telemetry/environment"
-    return STARTUP.read_text().replace("@PARAMETER@", parameter).encode()
+    return STARTUP.read_text().replace("@PARAMETER@", load_settings().names.environment_parameter).encode()

@@ -1,12 +1,11 @@
 """Everything that AWS is to get, as files below one folder; Terraform and ``telemetry deploy`` read it.
 
 Artefacts are named by their content, so that what did not change is not deployed again. ``artefacts.json`` says which
-file is what.
+file is what, ``streams.json`` what there is to build for the streams.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +13,11 @@ from typing import Any
 
 from telemetry.config.settings import Function, load_settings
 from telemetry.errors import TelemetryError
-from telemetry.packaging.archive import digest
+from telemetry.packaging.archive import digest, json_file
 from telemetry.packaging.functions import function_zip
 from telemetry.packaging.layer import Target, layer_zip
 from telemetry.packaging.mwaa import dag_files, plugins_zip, requirements, startup_script
+from telemetry.packaging.streams import STREAMS_FILE, streams_document
 
 INDEX = "artefacts.json"
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -30,10 +30,14 @@ def write_package(output: Path, *, airflow: str, target: Target, tell: Tell) -> 
     """Make the folder ``output`` anew, and return what its ``artefacts.json`` says.
 
     Raises:
-        TelemetryError: ``output`` holds something else, a version will not do, or the layer cannot be made.
+        TelemetryError: a stream's file or the settings are faulty, ``output`` holds something else, a version will not
+            do, or the layer cannot be made. Nothing was changed.
     """
     _check(output, target)
+    checked = streams_document()
+    tell(f"Streams: {', '.join(checked['streams'])}")
     files, artefacts = _mwaa(airflow)
+    files[STREAMS_FILE] = json_file(checked)
     tell(f"MWAA: plugins.zip, requirements.txt, startup script and {len(dag_files())} DAG files for Airflow {airflow}")
     functions = {}
     settings = load_settings()
@@ -44,7 +48,7 @@ def write_package(output: Path, *, airflow: str, target: Target, tell: Tell) -> 
     tell(f"Lambda: the dependency layer for Python {target.python}, {target.platform or 'on this machine'} ...")
     layer = _add(files, f"layers/{settings.names.layer}", "zip", layer_zip(target).read_bytes())
     index = {"python": target.python, "layer": layer, "functions": functions, "airflow": artefacts}
-    files[INDEX] = f"{json.dumps(index, indent=2, sort_keys=True)}\n".encode()
+    files[INDEX] = json_file(index)
     _replace(output, files)
     tell(f"{len(files)} files, {sum(map(len, files.values())) >> 20} MiB, in {output}")
     return index

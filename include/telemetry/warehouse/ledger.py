@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from psycopg2 import sql
@@ -13,10 +12,10 @@ from psycopg2 import sql
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
 from telemetry.warehouse.connection import Connection, Cursor, transaction
+from telemetry.warehouse.locks import advisory_lock
 
 LoadKind = Literal["hourly", "daily", "queue"]
 FinalStatus = Literal["succeeded", "empty", "failed"]
-KEYS_AT_ONCE = 1000
 ERROR_MAX = 4000
 """Characters of an error that are kept."""
 
@@ -91,7 +90,7 @@ def open_load(
     the next generation.
     """
     with transaction(connection) as cursor:
-        _lock(cursor, stream, kind, interval.start)
+        _lock_generations(cursor, stream, kind, interval)
         same = sql.SQL("stream = %s AND kind = %s AND interval_start = %s AND interval_end = %s")
         values = (stream, kind, interval.start, interval.end)
         run = sql.SQL("dag_id = %s AND run_id = %s AND attempt = %s")
@@ -109,7 +108,7 @@ def ensure_load(
 ) -> Load:
     """The load of an execution that is under way; an execution that was started by hand gets one of its own."""
     with transaction(connection) as cursor:
-        _lock(cursor, stream, kind, interval.start)
+        _lock_generations(cursor, stream, kind, interval)
         named = sql.SQL("execution_name = %s")
         if not _select(cursor, named, (execution_name,)):
             _insert(cursor, stream=stream, kind=kind, interval=interval, execution_name=execution_name)
@@ -159,7 +158,7 @@ def find_load(connection: Connection, load_id: int) -> Load:
     with transaction(connection) as cursor:
         found = _select(cursor, sql.SQL("load_id = %s"), (load_id,))
     if not found:
-        raise TelemetryError(f"There is no load {load_id}.", "`telemetry loads` lists them.")
+        raise TelemetryError(f"There is no load {load_id}.", "See `telemetry loads`.")
     return found[0]
 
 
@@ -187,17 +186,6 @@ def list_loads(
         return _select(cursor, where, tuple(value for _, value in given), limit)
 
 
-def known_messages(connection: Connection, message_ids: Iterable[str]) -> set[str]:
-    """Those of the ids whose messages an object of the queue lane has brought into the ledger."""
-    known: set[str] = set()
-    remaining = iter(message_ids)
-    with transaction(connection) as cursor:
-        while some := list(islice(remaining, KEYS_AT_ONCE)):
-            cursor.execute("SELECT message_id FROM queue_messages WHERE message_id = ANY(%s)", (some,))
-            known.update(message_id for (message_id,) in cursor)
-    return known
-
-
 def counts(
     connection: Connection, *, stream: str | None = None, start: datetime | None = None, end: datetime | None = None
 ) -> list[Counts]:
@@ -216,9 +204,9 @@ def counts(
         return [Counts(*row) for row in cursor]
 
 
-def _lock(cursor: Cursor, stream: str, kind: LoadKind, start: datetime) -> None:
+def _lock_generations(cursor: Cursor, stream: str, kind: LoadKind, interval: Interval) -> None:
     """One transaction at a time numbers the generations of an interval."""
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (execution_name(stream, kind, start, 0),))
+    advisory_lock(cursor, execution_name(stream, kind, interval.start, 0))
 
 
 def _select(cursor: Cursor, where: sql.Composable, values: Sequence[object], limit: int | None = None) -> list[Load]:

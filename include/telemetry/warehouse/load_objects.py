@@ -1,4 +1,4 @@
-"""The ledger's objects: each is claimed by one transaction, and counted in it."""
+"""``load_objects``: the objects of the ledger. Each is claimed by one transaction, and counted in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
+from typing import NamedTuple
 
+from telemetry.interval import Interval
 from telemetry.lake.raw_object import RawObject
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 
@@ -27,6 +29,13 @@ class ObjectCounts:
     @property
     def rows_read(self) -> int:
         return self.loaded + self.duplicate + self.quarantined
+
+
+class RowCounts(NamedTuple):
+    """Rows of objects, and how many of them were quarantined."""
+
+    rows_read: int
+    quarantined: int
 
 
 def loaded_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> set[str]:
@@ -107,3 +116,20 @@ def count_object(cursor: Cursor, raw_object: RawObject, counts: ObjectCounts) ->
         FROM load_objects AS one WHERE one.bucket = %s AND one.key = %s AND one.load_id = loads.load_id""",
         (raw_object.bucket, raw_object.key),
     )
+
+
+def count_rows(cursor: Cursor, stream: str, interval: Interval) -> RowCounts:
+    """The rows of the objects of an interval's partitions, of both lanes."""
+    cursor.execute(
+        """SELECT coalesce(sum(rows_read), 0)::bigint, coalesce(sum(quarantined), 0)::bigint FROM load_objects
+        WHERE stream = %s AND partition_start >= %s AND partition_start < %s""",
+        (stream, interval.start, interval.end),
+    )
+    return RowCounts(*cursor.fetchall()[0])
+
+
+def count_partitions(connection: Connection, stream: str) -> int:
+    """How many of a stream's partitions have an object in the ledger."""
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT count(DISTINCT partition_start) FROM load_objects WHERE stream = %s", (stream,))
+        return int(cursor.fetchall()[0][0])

@@ -16,13 +16,11 @@ from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import Column, reading_columns
 from telemetry.errors import TelemetryError
 from telemetry.paths import MIGRATIONS
-from telemetry.warehouse.columns import add_columns, columns_of
 from telemetry.warehouse.connection import Connection, Cursor, transaction
+from telemetry.warehouse.locks import advisory_lock
 from telemetry.warehouse.rollup import rollup_table
 from telemetry.warehouse.table_partitions import create_partitions
-
-LOCK = 0x7E1E
-"""The advisory lock that lets one migration run at a time."""
+from telemetry.warehouse.tables import add_columns, table_exists
 
 
 def migrate(connection: Connection, streams: Mapping[str, Stream], folder: Path = MIGRATIONS) -> list[str]:
@@ -36,7 +34,7 @@ def migrate(connection: Connection, streams: Mapping[str, Stream], folder: Path 
             that has readings begins or ceases to have a ``message_id``.
     """
     with transaction(connection) as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        advisory_lock(cursor, "migrate")
         done = _apply_files(cursor, folder)
         for stream in streams.values():
             done += _bring_up(cursor, stream) + rollup_table(cursor, stream)
@@ -80,7 +78,7 @@ def _apply_files(cursor: Cursor, folder: Path) -> list[str]:
             done.append(f"migration {path.name}")
         elif applied[path.name] != checksum:
             raise TelemetryError(
-                f"{path}: the file has changed since it was applied.", "Restore it, and put the change in a new file."
+                f"{path}: the file has changed since it was applied.", "Restore it and put the change into a new file."
             )
     return done
 
@@ -88,7 +86,7 @@ def _apply_files(cursor: Cursor, folder: Path) -> list[str]:
 def _bring_up(cursor: Cursor, stream: Stream) -> list[str]:
     """Create the stream's table, or add the columns of its new fields."""
     wanted = reading_columns(stream)
-    if columns_of(cursor, stream.table):
+    if table_exists(cursor, stream.table):
         return add_columns(cursor, stream.stream, stream.table, [(column.name, column.sql) for column in wanted])
     cursor.execute(_create_table(stream.table, wanted))
     create_partitions(cursor, stream.table, datetime.now(UTC), load_settings().maintenance.months_ahead)
@@ -103,11 +101,11 @@ def _hold_reading_ids(cursor: Cursor, stream: Stream) -> None:
     if found and found[0] != made_of:
         cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(stream.table)))
         if cursor.fetchone() == (True,):
-            change, ids = ("new", "values") if stream.message_id else ("gone", "message ids")
+            change, ids = ("added", "values") if stream.message_id else ("removed", "message ids")
             raise TelemetryError(
-                f"Stream {stream.stream}: message_id is {change}, and {stream.table} has readings whose ids are made "
-                f"of their {ids}: what comes again would be stored twice.",
-                "Put it back as it was, or give the messages a new stream.",
+                f"Stream {stream.stream}: message_id was {change}, but {stream.table} has readings whose ids are made "
+                f"from their {ids}. A repeated message would be stored twice.",
+                "Undo the change, or give the messages a new stream.",
             )
     cursor.execute(
         "INSERT INTO reading_ids VALUES (%s, %s) ON CONFLICT (stream) DO UPDATE SET made_of = EXCLUDED.made_of",

@@ -1,12 +1,19 @@
-"""Reading the quarantine: rows that could not become readings."""
+"""``quarantine``: rows that could not become readings, with their bytes."""
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
+from telemetry.contracts.reasons import Reason
 from telemetry.errors import TelemetryError
-from telemetry.warehouse.connection import Connection, transaction
+from telemetry.interval import Interval
+from telemetry.lake.raw_object import RawObject
+from telemetry.warehouse.connection import Connection, Cursor, transaction
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,16 @@ class QuarantinedRow:
     detail: str
     raw_bytes: int
     created_at: datetime
+
+
+class NewRow(NamedTuple):
+    """A row that is to be quarantined: where it is in its object, why it is no reading, and its bytes."""
+
+    line: int
+    item: int
+    reason: str
+    detail: str
+    raw: bytes
 
 
 COLUMNS = "quarantine_id, stream, bucket, key, line, item, reason, detail, length(raw), created_at"
@@ -62,6 +79,29 @@ def find_row(connection: Connection, quarantine_id: int) -> tuple[QuarantinedRow
         )
         found = cursor.fetchone()
     if found is None:
-        raise TelemetryError(f"There is no quarantined row {quarantine_id}.", "`telemetry quarantine list` has them.")
+        raise TelemetryError(f"There is no quarantined row {quarantine_id}.", "See `telemetry quarantine list`.")
     *row, raw = found
     return QuarantinedRow(*row), bytes(raw)
+
+
+def add_rows(cursor: Cursor, stream: str, raw_object: RawObject, rows: Iterable[NewRow]) -> None:
+    """Quarantine rows of an object, within the caller's transaction. All of them are held in memory."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for row in rows:
+        origin = (stream, raw_object.bucket, raw_object.key)
+        writer.writerow((*origin, row.line, row.item, row.reason, row.detail, f"\\x{row.raw.hex()}"))
+    text.seek(0)
+    cursor.copy_expert(
+        "COPY quarantine (stream, bucket, key, line, item, reason, detail, raw) FROM STDIN (FORMAT csv)", text
+    )
+
+
+def count_rows(cursor: Cursor, stream: str, interval: Interval, reason: Reason) -> int:
+    """How many rows of the objects of an interval's partitions are in quarantine for that reason."""
+    cursor.execute(
+        """SELECT count(*) FROM quarantine JOIN load_objects USING (bucket, key)
+        WHERE load_objects.stream = %s AND reason = %s AND partition_start >= %s AND partition_start < %s""",
+        (stream, reason, interval.start, interval.end),
+    )
+    return int(cursor.fetchall()[0][0])

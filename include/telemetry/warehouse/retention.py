@@ -21,6 +21,7 @@ from telemetry.config.settings import Retention
 from telemetry.contracts.model import Stream
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.table_partitions import Month, default_name, locked, partition_name, partitions_before
+from telemetry.warehouse.tables import table_exists
 
 AT_ONCE = 10_000
 """Rows that one transaction deletes; a whole month goes in one, as its table."""
@@ -88,7 +89,7 @@ def drop_readings(connection: Connection, stream: str, table: str, first_kept: M
         with transaction(connection) as cursor:
             cursor.execute(delete, (first_kept.start, at_once))
             number = cursor.rowcount
-            _record(cursor, stream, "readings", first_kept.start, number)
+            _count_dropped(cursor, stream, "readings", first_kept.start, number)
         dropped += number
         if number < at_once:
             return dropped
@@ -109,7 +110,7 @@ def drop_quarantine(connection: Connection, before: datetime, at_once: int = AT_
             )
             numbers: list[tuple[str, int]] = cursor.fetchall()
             for stream, number in numbers:
-                _record(cursor, stream, "quarantine", before, number)
+                _count_dropped(cursor, stream, "quarantine", before, number)
         dropped += (number := sum(number for _, number in numbers))
         if number < at_once:
             return dropped
@@ -126,17 +127,16 @@ def dropped_rows(connection: Connection, stream: str, kind: DroppedKind) -> int:
 
 def _drop_month(cursor: Cursor, *, stream: str, table: str, first_kept: Month, month: Month) -> int:
     name = partition_name(table, month)
-    cursor.execute("SELECT to_regclass(quote_ident(%s)) IS NOT NULL", (name,))
-    if cursor.fetchone() == (False,):
+    if not table_exists(cursor, name):
         return 0  # another run of the same was first
     cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name)))
     number = int(next(iter(cursor))[0])
     cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
-    _record(cursor, stream, "readings", first_kept.start, number)
+    _count_dropped(cursor, stream, "readings", first_kept.start, number)
     return number
 
 
-def _record(cursor: Cursor, stream: str, kind: DroppedKind, before: datetime | str, number: int) -> None:
+def _count_dropped(cursor: Cursor, stream: str, kind: DroppedKind, before: datetime | str, number: int) -> None:
     if number:
         cursor.execute(
             """INSERT INTO dropped_rows AS so_far (stream, kind, before, number) VALUES (%s, %s, %s, %s)

@@ -12,8 +12,8 @@ from psycopg2 import sql
 from telemetry.contracts.model import ContractField, FieldType, Stream
 from telemetry.contracts.schema import TYPES
 from telemetry.interval import Interval
-from telemetry.warehouse.columns import add_columns, columns_of
 from telemetry.warehouse.connection import Cursor
+from telemetry.warehouse.tables import add_columns, table_exists
 
 SCALE = 2.0**-80
 SCALED_MAX = sys.float_info.max * SCALE
@@ -26,6 +26,14 @@ KEPT = sql.SQL(
 
 DOUBLE = TYPES[FieldType.double][0]
 BIGINT = TYPES[FieldType.integer][0]
+
+
+class Volume(NamedTuple):
+    """The readings of a day, those of the days before it, and how many of these days have any."""
+
+    readings: int
+    readings_before: int
+    days_before: int
 
 
 class _Column(NamedTuple):
@@ -51,7 +59,7 @@ def rollup_table(cursor: Cursor, stream: Stream) -> list[str]:
     """
     table = rollup_name(stream)
     wanted = list(_columns(stream))
-    if columns_of(cursor, table):
+    if table_exists(cursor, table):
         return add_columns(cursor, stream.stream, table, [(column.name, column.type) for column in wanted])
     cursor.execute(_create_table(table, wanted))
     return [f"table {table}"]
@@ -94,6 +102,44 @@ def roll_up(cursor: Cursor, stream: Stream, day: date) -> int:
         span,
     )
     return devices
+
+
+def daily_volume(cursor: Cursor, stream: Stream, first: date, day: date) -> Volume:
+    """The readings of a day, and those of the days from ``first`` to before it."""
+    cursor.execute(
+        sql.SQL(
+            """SELECT coalesce(sum(readings) FILTER (WHERE day = %(day)s), 0)::bigint,
+                coalesce(sum(readings) FILTER (WHERE day < %(day)s), 0)::bigint,
+                count(DISTINCT day) FILTER (WHERE day < %(day)s)
+            FROM {} WHERE day >= %(first)s AND day <= %(day)s"""
+        ).format(sql.Identifier(rollup_name(stream))),
+        {"first": first, "day": day},
+    )
+    return Volume(*cursor.fetchall()[0])
+
+
+def count_silent_devices(cursor: Cursor, stream: Stream, first: date, day: date) -> int:
+    """How many devices have readings on a day from ``first`` to before ``day``, and none on ``day``."""
+    cursor.execute(
+        sql.SQL("SELECT count(*) FROM ({}) AS silent").format(_silent_devices(stream)), {"first": first, "day": day}
+    )
+    return int(cursor.fetchall()[0][0])
+
+
+def list_silent_devices(cursor: Cursor, stream: Stream, first: date, day: date, limit: int) -> list[str]:
+    """The first of these devices by name."""
+    cursor.execute(
+        sql.SQL("{} ORDER BY device_id LIMIT %(limit)s").format(_silent_devices(stream)),
+        {"first": first, "day": day, "limit": limit},
+    )
+    return [device_id for (device_id,) in cursor]
+
+
+def _silent_devices(stream: Stream) -> sql.Composed:
+    return sql.SQL(
+        """SELECT device_id FROM {0} WHERE day >= %(first)s AND day < %(day)s
+        EXCEPT SELECT device_id FROM {0} WHERE day = %(day)s"""
+    ).format(sql.Identifier(rollup_name(stream)))
 
 
 def _columns(stream: Stream) -> Iterator[_Column]:

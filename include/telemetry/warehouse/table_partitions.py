@@ -17,8 +17,8 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from telemetry.errors import TelemetryError
-from telemetry.warehouse.columns import columns_of
 from telemetry.warehouse.connection import Connection, Cursor, transaction
+from telemetry.warehouse.tables import columns_of, partitions_of, table_exists
 
 LOCK_TIMEOUT = "2s"
 """Whoever waits for a lock has others wait behind: so long at the most, and then they are let through."""
@@ -136,8 +136,8 @@ def locked(
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             if time.monotonic() >= deadline:
                 raise TelemetryError(
-                    f"The table {table} was in use for {patience:g} s without a pause, and could not be locked.",
-                    "Nothing was changed, and nothing is lost. The next run of the DAG maintenance tries again.",
+                    f"The table {table} was in use and could not be locked within {patience:g} s.",
+                    "Nothing was changed. The next run of the DAG maintenance tries again.",
                 ) from error
             time.sleep(random.uniform(0.5, 2))  # noqa: S311 - loaders go through, and two do not meet again
 
@@ -152,8 +152,7 @@ def _add(cursor: Cursor, table: str, month: Month) -> int | None:
     Attached, not made in place: that would keep readers out, too.
     """
     name = partition_name(table, month)
-    cursor.execute("SELECT to_regclass(quote_ident(%s)) IS NOT NULL", (name,))
-    if cursor.fetchone() == (True,):
+    if table_exists(cursor, name):
         return None
     names = {"table": sql.Identifier(table), "month": sql.Identifier(name)}
     default = sql.Identifier(default_name(table))
@@ -174,14 +173,9 @@ def _add(cursor: Cursor, table: str, month: Month) -> int | None:
 
 def _present(connection: Connection, table: str) -> set[str]:
     with transaction(connection) as cursor:
-        cursor.execute(
-            """SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-            WHERE inhparent = to_regclass(quote_ident(%s))""",
-            (table,),
-        )
-        present = {name for (name,) in cursor}
+        present = partitions_of(cursor, table)
     if default_name(table) not in present:
-        raise TelemetryError(f"There is no table {table} with partitions.", "Run `telemetry migrate`.")
+        raise TelemetryError(f"There is no partitioned table {table}.", "Run `telemetry migrate`.")
     return present
 
 

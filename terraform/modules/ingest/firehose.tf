@@ -22,8 +22,8 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
   extended_s3_configuration {
     role_arn            = module.firehose_role.arn
     bucket_arn          = var.raw_bucket.arn
-    prefix              = replace(var.firehose.prefix, "{stream}", each.key)
-    error_output_prefix = replace(var.firehose.error_prefix, "{stream}", each.key)
+    prefix              = each.value.prefix
+    error_output_prefix = each.value.error_prefix
     buffering_interval  = var.firehose.buffer_seconds
     buffering_size      = var.firehose.buffer_megabytes
     compression_format  = var.firehose.compression

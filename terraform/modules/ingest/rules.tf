@@ -6,8 +6,8 @@ resource "aws_iot_topic_rule" "this" {
   name        = each.value.topic_rule
   description = "Messages of the stream ${each.key} go down both lanes"
   enabled     = true
-  sql         = replace(var.topic_rule.sql, "{topic}", each.value.topic)
-  sql_version = var.topic_rule.sql_version
+  sql         = each.value.sql
+  sql_version = var.sql_version
 
   firehose {
     role_arn             = module.rules_role.arn
@@ -25,7 +25,7 @@ resource "aws_iot_topic_rule" "this" {
     s3 {
       role_arn    = module.rules_role.arn
       bucket_name = var.raw_bucket.name
-      key         = replace(var.topic_rule.error_key, "{stream}", each.key)
+      key         = each.value.error_key
     }
   }
 }

@@ -29,26 +29,28 @@ variable "folders" {
 }
 
 variable "streams" {
-  description = "Every stream's topic filter, and the names of what is made for it."
+  description = "Every stream's topic filter, the names of what is made for it, its rule's SQL, and where both lanes write."
   type = map(object({
     topic             = string
+    topic_rule        = string
+    sql               = string
+    error_key         = string
     queue             = string
     dead_letter_queue = string
     delivery_stream   = string
-    topic_rule        = string
+    prefix            = string
+    error_prefix      = string
   }))
 }
 
-variable "topic_rule" {
-  description = "`topic_rule` of the settings."
-  type        = object({ sql = string, sql_version = string, error_key = string })
+variable "sql_version" {
+  description = "Version of AWS IoT's SQL that the rules are in."
+  type        = string
 }
 
 variable "firehose" {
   description = "`firehose` of the settings."
   type = object({
-    prefix           = string
-    error_prefix     = string
     separator        = string
     buffer_seconds   = number
     buffer_megabytes = number

@@ -24,12 +24,20 @@ variable "folders" {
 }
 
 variable "streams" {
-  description = "Types of the fields, by stream: string, double, integer or boolean."
-  type        = map(map(string))
+  description = "Every stream's Glue tables by their name: the folder with the objects, the path of a partition in it, and the columns."
+  type = map(object({
+    tables = map(object({
+      description = string
+      format      = string
+      folder      = string
+      partitions  = string
+      columns     = list(object({ name = string, type = string }))
+    }))
+  }))
 }
 
-variable "envelope" {
-  description = "The names that a topic rule gives to what it hands on."
+variable "lanes" {
+  description = "The values of the partition key `lane`."
   type        = list(string)
 }
 

@@ -1,29 +1,8 @@
 # Every alarm by its name: those of the settings, which one machine has too, and those of what only AWS measures.
 
 locals {
-  # What stands in the settings' templates, for every stream, and for every lane of every stream.
-  stream_places = [for stream, names in var.streams : merge(names, { stream = stream, lane = "" })]
-  places = {
-    stream = local.stream_places
-    lane   = flatten([for place in local.stream_places : [for lane in ["lake", "queue"] : merge(place, { lane = lane })]])
-  }
-
-  settings_alarms = flatten([
-    for runbook, alarm in var.alarms : [
-      for place in local.places[alarm.each] : merge(
-        { runbook = runbook },
-        jsondecode(replace(replace(replace(replace(replace(jsonencode(alarm),
-          "{prefix}", var.prefix),
-          "{stream}", place.stream),
-          "{lane}", place.lane),
-          "{queue}", place.queue),
-        "{dead_letter_queue}", place.dead_letter_queue))
-      )
-    ]
-  ])
-
   alarms = { for alarm in concat(
-    local.settings_alarms,
+    var.alarms,
     local.function_alarms,
     local.execution_alarms,
     local.delivery_alarms,
@@ -53,7 +32,7 @@ resource "aws_cloudwatch_metric_alarm" "topic_rule_failures" {
   for_each = var.streams
 
   alarm_name          = "${var.prefix}-${each.key}-topic-rule-failures"
-  alarm_description   = "The topic rule could not hand on messages; they lie below rule-errors/. Runbook: ${var.runbooks_url}/topic_rule_failures.md"
+  alarm_description   = "The topic rule could not hand on messages; they lie below ${dirname(each.value.error_key)}/. Runbook: ${var.runbooks_url}/topic_rule_failures.md"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   evaluation_periods  = 1

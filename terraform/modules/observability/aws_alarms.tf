@@ -38,7 +38,7 @@ locals {
   execution_alarms = [
     for metric, alarm in {
       ExecutionsFailed   = { runbook = "executions_failed", description = "A load failed. `telemetry loads` says which, and why." }
-      ExecutionsTimedOut = { runbook = "executions_timed_out", description = "A load ran for twelve hours and was given up. `telemetry loads` says which." }
+      ExecutionsTimedOut = { runbook = "executions_timed_out", description = "A load ran for longer than it may and was given up. `telemetry loads` says which." }
       ExecutionsAborted  = { runbook = "executions_aborted", description = "Somebody stopped a load's execution. `telemetry loads` says which." }
       } : {
       runbook        = alarm.runbook
@@ -67,7 +67,7 @@ locals {
         dimensions     = { DeliveryStreamName = names.delivery_stream }
         statistic      = "Maximum"
         comparison     = "GreaterThanThreshold"
-        threshold      = 900 # seconds; the buffer holds a message for 60
+        threshold      = 900 # seconds, the longest that a buffer may hold a message
         period_seconds = 300
         periods        = 1
         missing_data   = "notBreaching"

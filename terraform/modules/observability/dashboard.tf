@@ -48,12 +48,13 @@ locals {
       title  = "Closed days: unaccounted messages and failed checks"
       period = 86400
       stat   = "Maximum"
-      metrics = flatten([
-        for stream in keys(var.streams) : [
-          [for lane in ["lake", "queue"] : { metric = ["Telemetry", "UnaccountedMessages", "Lane", lane, "Stream", stream, { label = "${stream} ${lane}: unaccounted" }] }],
-          [{ metric = ["Telemetry", "FailedQualityChecks", "Stream", stream, { label = "${stream}: failed checks" }] }],
-        ]
-      ])[*].metric
+      metrics = [
+        for alarm in var.alarms : concat(
+          [alarm.namespace, alarm.metric],
+          flatten([for name, value in alarm.dimensions : [name, value]]),
+          [{ label = trimprefix(alarm.name, "${var.prefix}-") }],
+        ) if contains(["unaccounted_messages", "failed_quality_checks"], alarm.runbook)
+      ]
     }) }),
     merge(local.half, { properties = merge(local.time_series, {
       title   = "Functions: errors and throttles"

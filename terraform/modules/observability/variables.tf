@@ -30,11 +30,11 @@ variable "alarm_emails" {
 }
 
 variable "alarms" {
-  description = "`alarms` of the settings: each for every stream, or for every lane of every stream."
-  type = map(object({
+  description = "The alarms of the settings, for every stream or every lane of every stream, each with its runbook's name."
+  type = list(object({
+    runbook        = string
     name           = string
     description    = string
-    each           = string
     namespace      = string
     metric         = string
     dimensions     = map(string)
@@ -54,6 +54,7 @@ variable "streams" {
     dead_letter_queue = string
     delivery_stream   = string
     topic_rule        = string
+    error_key         = string
   }))
 }
 

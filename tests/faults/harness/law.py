@@ -46,13 +46,13 @@ def settled(world: World) -> Figures:
     account = world.account()
     lake, queue = (account.lanes[lane] for lane in (Lane.lake, Lane.queue))
     assert (lake.in_flight, queue.in_flight) == (0, 0)
-    assert lake.messages == len(world.published) + len(world.recorded)
-    assert queue.messages == len(world.published)
+    assert lake.accounted == len(world.published) + len(world.recorded)
+    assert queue.accounted == len(world.published)
     assert account.readings == lake.loaded + queue.loaded
     twice = _twice(world)
     lanes = {"lake": lake, "queue": queue}
     words = "; ".join(
-        f"{name} {lane.messages} of {lane.published} messages, {lane.loaded} loaded, {lane.duplicate} duplicate, "
+        f"{name} {lane.accounted} of {lane.published} messages, {lane.loaded} loaded, {lane.duplicate} duplicate, "
         f"{lane.quarantined} quarantined"
         for name, lane in lanes.items()
         if lane.published

@@ -1,8 +1,8 @@
-"""CloudWatch alarms, evaluated on a clock and by their own metric.
+"""CloudWatch alarms, evaluated at regular intervals over exactly their own metric.
 
-ministack evaluates alarms only when somebody puts metric data, over all dimensions of a metric at once, and knows
-neither missing data nor "M out of N". AWS evaluates every alarm continually, the datapoints of its last evaluation
-periods, of exactly its dimensions.
+ministack evaluates alarms only when metric data is put, over all dimensions of a metric together, and supports
+neither missing data nor "M out of N". AWS evaluates every alarm continually, over the datapoints of its last evaluation
+periods with exactly its dimensions.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 """
@@ -17,7 +17,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch
 
-from . import metrics, seam
+from . import metrics, patching
 
 Alarm = dict[str, Any]
 
@@ -33,16 +33,16 @@ _changed: set[str] = set()
 
 
 def install() -> None:
-    """Replace ministack's evaluation of one alarm; its own occasions for it stay."""
+    """Replace ministack's evaluation of one alarm; ministack still evaluates when metric data is put."""
     for name in ("_alarms", "_metrics", "_calc_stats", "_stat_value", "_dims_key", "_dims_from_list"):
-        seam.private(cloudwatch, name)
+        patching.private(cloudwatch, name)
     for name in ("_record_history", "_dispatch_alarm_actions", "_evaluate_parent_alarms"):
-        seam.private(cloudwatch, name)
-    seam.replace(cloudwatch, "_evaluate_alarm", lambda original: evaluate)
+        patching.private(cloudwatch, name)
+    patching.replace(cloudwatch, "_evaluate_alarm", lambda original: evaluate)
 
 
 def evaluate_all() -> bool:
-    """Evaluate every alarm of every account and region; whether any changed since the last time, here or elsewhere.
+    """Evaluate every alarm of every account and region. Return whether any alarm changed state since the last call.
 
     Only the event loop's thread may call it.
     """
@@ -57,7 +57,7 @@ def evaluate_all() -> bool:
 
 
 def evaluate(alarm: Alarm) -> None:
-    """Move ``alarm`` to the state that its metric says, and notify if that is another one."""
+    """Set ``alarm`` to the state that its metric implies, and notify if the state changed."""
     if not alarm.get("Namespace") or alarm.get("ComparisonOperator") not in COMPARISONS:
         return
     values = _values(alarm, time.time())
@@ -106,7 +106,7 @@ def _statistic(alarm: Alarm, points: list[Any] | None) -> float | None:
 
 
 def _state(alarm: Alarm, values: list[float | None]) -> str | None:
-    """ALARM, OK or INSUFFICIENT_DATA; None to stay as it is."""
+    """ALARM, OK or INSUFFICIENT_DATA; None leaves the state unchanged."""
     missing = alarm.get("TreatMissingData", "missing")
     if all(value is None for value in values) and missing in ("missing", "ignore"):
         return "INSUFFICIENT_DATA" if missing == "missing" else None

@@ -1,9 +1,9 @@
 """Step Functions executions that outlive a restart.
 
-On AWS an execution goes on whatever happens to the machines below. Here its start and its end are journaled, and one
-that was running is run again from its beginning, under the same ARN, name and input, as soon as the APIs answer: its
-steps may be done twice, which at-least-once delivery of an event may ask of them anyway. What it had done so far is
-forgotten, its history and its map runs. ministack fails it.
+On AWS an execution survives the failure of the machines that run it; ministack marks it FAILED. Here the start and the
+end of each execution are journaled. An execution that was running is run again from its beginning, with the same ARN,
+name and input, as soon as the APIs answer. Its history and its map runs are discarded, and its steps may run twice,
+which they must tolerate anyway because events are delivered at least once.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-type.html
 """
@@ -18,29 +18,29 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import stepfunctions
 
-from . import seam
+from . import patching
 from .journal import journal
 
 RUNNING = "RUNNING"
 Execution = dict[str, Any]
 
 _ending: set[str] = set()
-"""Executions whose end is not journaled yet."""
+"""ARNs of executions that have no journaled end yet."""
 
 
 def install() -> None:
-    """Journal starts and ends, and keep what runs from being failed at a start."""
+    """Journal the start and end of executions, and do not fail running ones when the emulator starts."""
     for name in ("_executions", "_map_runs", "_run_execution"):
-        seam.private(stepfunctions, name)
-    seam.replace(stepfunctions, "_emit_execution_status_event", _journaling)
-    seam.replace(stepfunctions, "_describe_execution", _once_journaled)
-    seam.replace(stepfunctions, "_list_executions", _once_journaled)
-    seam.replace(stepfunctions, "_restore_state", _keeping_what_runs)
-    journal.register("execution", "stepfunctions", _set_again)
+        patching.private(stepfunctions, name)
+    patching.replace(stepfunctions, "_emit_execution_status_event", _journal_status)
+    patching.replace(stepfunctions, "_describe_execution", _wait_for_journal)
+    patching.replace(stepfunctions, "_list_executions", _wait_for_journal)
+    patching.replace(stepfunctions, "_restore_state", _keep_running)
+    journal.register("execution", "stepfunctions", _replay_status)
 
 
 def resume_all() -> None:
-    """Run again what was running. Only once the APIs answer."""
+    """Run again every execution that was running. Call it once the APIs answer."""
     for (account, region, arn), execution in list(stepfunctions._executions._data.items()):
         if execution["status"] == RUNNING:
             _ending.add(arn)
@@ -49,31 +49,31 @@ def resume_all() -> None:
                 threading.Thread(target=run, args=(stepfunctions._run_execution, arn), daemon=True).start()
 
 
-def _journaling(tell: Any) -> Any:
-    """ministack tells EventBridge of each change of an execution's status, right after it."""
+def _journal_status(emit: Any) -> Any:
+    """Journal each status change just before ministack reports it to EventBridge."""
 
-    def journal_then_tell(execution: Execution) -> None:
+    def journal_then_emit(execution: Execution) -> None:
         if not execution.get("sync"):
             kept = {name: value for name, value in execution.items() if name != "events"}
             runs = [run for run in stepfunctions._map_runs.values() if run["executionArn"] == kept["executionArn"]]
             with journal:
                 journal.add("execution", get_account_id(), get_region(), kept, runs)
             (_ending.add if execution["status"] == RUNNING else _ending.discard)(execution["executionArn"])
-        tell(execution)
+        emit(execution)
 
-    return journal_then_tell
+    return journal_then_emit
 
 
-def _once_journaled(answer: Any) -> Any:
-    """Nobody is told of an end before it is certain; it is a matter of microseconds in another thread."""
+def _wait_for_journal(answer: Any) -> Any:
+    """Answer only when every ended execution is journaled; another thread does that within microseconds."""
 
-    def answer_once_journaled(request: dict[str, Any]) -> Any:
+    def answer_when_journaled(request: dict[str, Any]) -> Any:
         deadline = time.monotonic() + 1
         while any(_has_ended(arn) for arn in list(_ending)) and time.monotonic() < deadline:
             time.sleep(0.0005)
         return answer(request)
 
-    return answer_once_journaled
+    return answer_when_journaled
 
 
 def _has_ended(arn: str) -> bool:
@@ -81,7 +81,7 @@ def _has_ended(arn: str) -> bool:
     return execution is not None and execution["status"] != RUNNING
 
 
-def _keeping_what_runs(restore: Any) -> Any:
+def _keep_running(restore: Any) -> Any:
     def restore_running(saved: dict[str, Any] | None) -> None:
         executions = saved["executions"]._data if saved else {}
         running = [execution for execution in executions.values() if execution["status"] == RUNNING]
@@ -94,15 +94,15 @@ def _keeping_what_runs(restore: Any) -> Any:
     return restore_running
 
 
-def _set_again(account: str, region: str, execution: Execution, runs: list[dict[str, Any]]) -> None:
+def _replay_status(account: str, region: str, execution: Execution, runs: list[dict[str, Any]]) -> None:
     held = stepfunctions._executions._data.setdefault((account, region, execution["executionArn"]), {"events": []})
     held.update(execution)
     for run in runs:
         stepfunctions._map_runs._data[account, region, run["mapRunArn"]] = run
 
 
-def forget_interrupted_work() -> None:
-    """What belongs to executions that run again: their history, their map runs and those runs' children."""
+def discard_interrupted_work() -> None:
+    """Discard the history, the map runs and the children of executions that will run again."""
     executions, runs = stepfunctions._executions._data, stepfunctions._map_runs._data
     again = [execution for execution in executions.values() if execution["status"] == RUNNING]
     again = [execution for execution in again if not execution.get("mapRunArn")]
@@ -118,7 +118,7 @@ def forget_interrupted_work() -> None:
 
 
 def _is_orphan(execution: Execution, gone: set[str]) -> bool:
-    """A child of a map run that is forgotten, or one whose run was never written; or a synchronous execution."""
+    """Whether it is a child of a discarded or unsaved map run, or a synchronous execution."""
     return execution.get("mapRunArn") in gone or (
         execution["status"] == RUNNING and bool(execution.get("mapRunArn") or execution.get("sync"))
     )

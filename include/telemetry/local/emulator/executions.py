@@ -1,4 +1,4 @@
-"""Step Functions executions: names that attach, retries that wait as told, a stop that stops.
+"""Step Functions executions: idempotent starts, retry delays as configured, and a stop that reaches map children.
 
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
@@ -12,21 +12,21 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import stepfunctions
 
-from . import seam
+from . import patching
 
 
 def install() -> None:
     """Replace the start of an execution and of a task, the choice of a retrier and the failing of an execution."""
     for name in ("_executions", "_state_machines", "_map_runs", "_resolve_state_machine_arn", "_ExecutionError"):
-        seam.private(stepfunctions, name)
-    seam.replace(stepfunctions, "_start_execution", _attaching)
-    seam.replace(stepfunctions, "_find_matching_retrier", _waiting_as_told)
-    seam.replace(stepfunctions, "_fail_execution", _unless_stopped)
-    seam.replace(stepfunctions, "_execute_task", _until_stopped)
+        patching.private(stepfunctions, name)
+    patching.replace(stepfunctions, "_start_execution", _attach_to_running)
+    patching.replace(stepfunctions, "_find_matching_retrier", _apply_max_delay_and_jitter)
+    patching.replace(stepfunctions, "_fail_execution", _keep_aborted)
+    patching.replace(stepfunctions, "_execute_task", _stop_children_with_parent)
 
 
-def _attaching(start: Any) -> Any:
-    """The name and the input of a running execution return that execution; ministack refuses every name it knows."""
+def _attach_to_running(start: Any) -> Any:
+    """Starting a running execution again, with the same name and input, returns it; ministack refuses a known name."""
 
     def start_or_attach(request: dict[str, Any]) -> Any:
         machine_arn = stepfunctions._resolve_state_machine_arn(request.get("stateMachineArn", ""))
@@ -42,8 +42,8 @@ def _attaching(start: Any) -> Any:
     return start_or_attach
 
 
-def _waiting_as_told(find: Any) -> Any:
-    """MaxDelaySeconds and JitterStrategy, which ministack ignores: folded into the interval of the coming retry.
+def _apply_max_delay_and_jitter(find: Any) -> Any:
+    """Apply MaxDelaySeconds and JitterStrategy, which ministack ignores, by adjusting the interval of the next retry.
 
     ministack computes the wait as ``IntervalSeconds * BackoffRate ** retries`` and never waits longer than a minute.
     """
@@ -61,8 +61,8 @@ def _waiting_as_told(find: Any) -> Any:
     return find_retrier
 
 
-def _unless_stopped(fail: Any) -> Any:
-    """A task that fails after StopExecution does not turn ABORTED into FAILED."""
+def _keep_aborted(fail: Any) -> Any:
+    """A task failure after StopExecution does not change ABORTED to FAILED."""
 
     def fail_if_running(execution: dict[str, Any], error: str, cause: str) -> None:
         if execution["status"] == "RUNNING":
@@ -71,8 +71,8 @@ def _unless_stopped(fail: Any) -> Any:
     return fail_if_running
 
 
-def _until_stopped(execute: Any) -> Any:
-    """After StopExecution the children of a Distributed Map begin no further task; ministack lets them run on."""
+def _stop_children_with_parent(execute: Any) -> Any:
+    """After StopExecution, children of a Distributed Map start no further task; ministack lets them continue."""
 
     def execute_unless_stopped(state: Any, given: Any, execution: Any, context: Any) -> Any:
         run = stepfunctions._map_runs.get(execution.get("mapRunArn"))

@@ -1,16 +1,15 @@
 """Firehose: records are buffered by time and size, then delivered to S3 as one object.
 
-ministack writes one uncompressed object a record, at once, and keeps every record in memory for ever. On AWS a
-delivery stream collects records until BufferingHints' interval or size is reached, whichever is first. What cannot be
-delivered is retried until it can; it waits in memory up to a bound, beyond which the stream takes no more records
+ministack immediately writes one uncompressed object per record, and never frees the records. On AWS a delivery stream
+collects records until the interval or the size of BufferingHints is reached, whichever comes first. A failed delivery
+is retried until it succeeds. Batches wait in memory up to a limit, beyond which the stream refuses records
 (ServiceUnavailableException).
 
-Records are journaled before they are acknowledged. What an object is called and which records it holds is decided when
-its batch is opened and closed, and journaled too: a kill between the write to S3 and the note of it leads to the same
-object again, with the same bytes.
+Records are journaled before they are acknowledged. An object's name is chosen when its batch is opened, and its records
+are final when the batch is closed; both are journaled. So a kill between the write to S3 and the journal's entry about
+it makes the next start write the same object again, with the same bytes.
 
-Destinations that transform records (Lambda processors, dynamic partitioning, format conversion) are left to ministack
-as they are.
+Destinations that transform records (Lambda processors, dynamic partitioning, format conversion) are left to ministack.
 
 https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html
 https://docs.aws.amazon.com/firehose/latest/APIReference/API_BufferingHints.html
@@ -26,25 +25,25 @@ from typing import Any
 from ministack.core.responses import error_response_json, get_account_id, get_region, new_uuid
 from ministack.services import firehose
 
-from . import seam, state
+from . import patching, state
 from .firehose_delivery import Target, deliver, target
 from .journal import journal
 from .metrics import Metric, record
 
 MEBIBYTE = 1 << 20
-MOST_WAITING = 64 * MEBIBYTE
-LONGEST_PAUSE = 30.0
+MAX_WAITING_BYTES = 64 * MEBIBYTE
+MAX_RETRY_SECONDS = 30.0
 
 logger = logging.getLogger("firehose")
 
 
 class FullError(Exception):
-    """The delivery stream holds as much as it may: service unavailable, try again later."""
+    """Too many bytes of the delivery stream await delivery: service unavailable, try again later."""
 
 
 @dataclass
 class Batch:
-    """The records of one coming object; ``arrived`` is when the oldest of them did."""
+    """The records of one future object; ``arrived`` is the arrival time of the oldest."""
 
     id: str
     account: str
@@ -81,7 +80,7 @@ class Batch:
         return float((self.config.get("BufferingHints") or {}).get(name, default))
 
     def head(self) -> dict[str, Any]:
-        """What is known when it is opened, as JSON holds it."""
+        """Its fields without the records, as JSON types."""
         return {**{name: getattr(self, name) for name in HEAD}, "target": asdict(self.target)}
 
 
@@ -89,26 +88,26 @@ HEAD = ("id", "account", "region", "stream", "destination", "config", "target", 
 
 
 class Buffers:
-    """Every delivery stream's open batch, and the closed ones that await delivery. The journal's lock guards them."""
+    """The open batch of each delivery stream, and closed batches awaiting delivery. The journal's lock guards both."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, str, str, str], Batch] = {}
         self._closed: dict[str, Batch] = {}
-        journal.register("opened", "firehose_buffers", self._reopen)
-        journal.register("taken", "firehose_buffers", self._take_again)
+        journal.register("opened", "firehose_buffers", self._replay_opened)
+        journal.register("taken", "firehose_buffers", self._replay_taken)
         journal.register("closed", "firehose_buffers", lambda key: self._close(tuple(key)))
-        journal.register("delivered", "firehose_buffers", self._forget)
+        journal.register("delivered", "firehose_buffers", self._replay_delivered)
         state.keep("firehose_buffers", self._get_state, self._restore)
 
     def add(self, stream: dict[str, Any], destination: dict[str, Any], records: list[bytes]) -> None:
-        """Take records in the account and region of the current request.
+        """Add records, in the account and region of the current request.
 
         Raises:
-            FullError: too much awaits delivery; none of the records was taken.
+            FullError: too much awaits delivery; no record was added.
         """
         key = (get_account_id(), get_region(), stream["name"], destination["id"])
         with journal:
-            if sum(b.size for b in self._closed.values() if b.key[:3] == key[:3]) > MOST_WAITING:
+            if sum(b.size for b in self._closed.values() if b.key[:3] == key[:3]) > MAX_WAITING_BYTES:
                 raise FullError(f"{stream['name']} has too much waiting for delivery")
             batch = self._open.get(key) or self._begin(key, stream.get("version", 1), destination["config"])
             batch.take(records)
@@ -130,7 +129,7 @@ class Buffers:
         journal.add("closed", key)
 
     async def deliver_due(self) -> None:
-        """Deliver the batches that are full or old enough, and those whose retry is due."""
+        """Deliver each batch that is full or old enough, and each whose retry is due."""
         now = time.time()
         with journal:
             for key in [key for key, batch in self._open.items() if batch.is_due(now)]:
@@ -140,7 +139,7 @@ class Buffers:
             await self._attempt(batch)
 
     async def drain(self) -> None:
-        """Deliver everything now; what cannot be stays for the next start."""
+        """Deliver everything now; a batch whose delivery fails is kept for the next start."""
         with journal:
             for key in list(self._open):
                 self._close(key)
@@ -150,9 +149,9 @@ class Buffers:
     async def _attempt(self, batch: Batch) -> None:
         try:
             await deliver(batch)
-        except Exception as error:  # whatever it is, the records must not be lost
+        except Exception as error:  # of any kind: the records must not be lost
             batch.attempts += 1
-            batch.not_before = time.time() + min(2.0**batch.attempts, LONGEST_PAUSE)
+            batch.not_before = time.time() + min(2.0**batch.attempts, MAX_RETRY_SECONDS)
             record(batch.metric("DeliveryToS3.Success"), 0)
             logger.warning("Firehose %s: delivery attempt %d failed: %s", batch.stream, batch.attempts, error)
             return
@@ -163,16 +162,16 @@ class Buffers:
             record(batch.metric("DeliveryToS3.Success"), 1)
             record(batch.metric("DeliveryToS3.DataFreshness", "Seconds"), time.time() - batch.arrived)
 
-    # Over a restart
+    # Restoring and replaying
 
-    def _forget(self, batch: str) -> None:
+    def _replay_delivered(self, batch: str) -> None:
         del self._closed[batch]
 
-    def _reopen(self, head: dict[str, Any]) -> None:
+    def _replay_opened(self, head: dict[str, Any]) -> None:
         batch = Batch(**{**head, "target": Target(**head["target"])})
         self._open[batch.key] = batch
 
-    def _take_again(self, key: list[str], records: list[str]) -> None:
+    def _replay_taken(self, key: list[str], records: list[str]) -> None:
         account, region, stream, destination = key
         self._open[account, region, stream, destination].take([text.encode("latin-1") for text in records])
 
@@ -193,7 +192,7 @@ class Buffers:
 
 def install() -> Buffers:
     """Replace ministack's delivery to S3."""
-    seam.private(firehose, "_streams")
+    patching.private(firehose, "_streams")
     buffers = Buffers()
 
     def buffering(deliver_at_once: Any) -> Any:
@@ -207,8 +206,8 @@ def install() -> Buffers:
 
         return accept
 
-    seam.replace(firehose, "_deliver_records_to_s3", buffering)
-    handlers = seam.private(firehose, "_HANDLERS")
+    patching.replace(firehose, "_deliver_records_to_s3", buffering)
+    handlers = patching.private(firehose, "_HANDLERS")
     handlers["PutRecord"] = _unavailable_when_full(handlers["PutRecord"])
     return buffers
 

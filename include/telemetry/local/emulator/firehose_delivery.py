@@ -1,4 +1,4 @@
-"""How Firehose writes an object: name, prefix, compression, and the error prefix for what no prefix can be found for.
+"""How Firehose writes an object: its name, prefix and compression, or the error prefix if its prefix is invalid.
 
 https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html
 https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from ministack.services import firehose
 
-from . import seam
+from . import patching
 from .objects import put_object
 
 if TYPE_CHECKING:
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 EXTENSIONS = {"GZIP": ".gz", "UNCOMPRESSED": ""}
 
-_java_time = seam.private(firehose, "_java_time")
-_evaluate_prefix = seam.private(firehose, "_evaluate_prefix")
-_bucket_of = seam.private(firehose, "_s3_bucket_from_arn")
-_DeliveryError = seam.private(firehose, "_DeliveryError")
+_java_time = patching.private(firehose, "_java_time")
+_evaluate_prefix = patching.private(firehose, "_evaluate_prefix")
+_bucket_of = patching.private(firehose, "_s3_bucket_from_arn")
+_DeliveryError = patching.private(firehose, "_DeliveryError")
 
 
 @dataclass(frozen=True)
 class Target:
-    """The key of a coming object, and why it is below the error prefix, if it is."""
+    """The key of a future object; ``error`` is the code and message if it is below the error prefix."""
 
     key: str
     error: tuple[str, str] | None = None
 
 
 def target(config: dict[str, Any], name: str, arrived: float, unique: str) -> Target:
-    """Where records go whose first arrived then; everything about the key that is random is decided here."""
+    """The target of a batch whose first record ``arrived`` then; the same arguments give the same key."""
     local = _local_time(config, arrived)
     name = f"{name}-{_java_time('yyyy-MM-dd-HH-mm-ss', local)}-{unique}"
     try:
@@ -54,10 +54,10 @@ def target(config: dict[str, Any], name: str, arrived: float, unique: str) -> Ta
 
 
 async def deliver(batch: Batch) -> None:
-    """Write the batch as one object, compressed as its destination says: the same bytes each time.
+    """Write the batch as one object, compressed as its destination requires; every attempt writes the same bytes.
 
     Raises:
-        Exception: the object was not written, and the batch has to be delivered again.
+        Exception: the object was not written; deliver the batch again.
     """
     config = batch.config
     compression = config.get("CompressionFormat", "UNCOMPRESSED")
@@ -73,7 +73,7 @@ async def deliver(batch: Batch) -> None:
 
 
 def _local_time(config: dict[str, Any], arrived: float) -> time.struct_time:
-    """When the oldest record arrived, in the destination's time zone: prefix and name take their times from it."""
+    """When the oldest record arrived, in the destination's time zone: prefix and name are formatted from it."""
     zone = config.get("CustomTimeZone") or "UTC"
     return datetime.fromtimestamp(arrived, UTC if zone == "UTC" else ZoneInfo(zone)).timetuple()
 
@@ -87,7 +87,7 @@ def _error_prefix(config: dict[str, Any], arrived: time.struct_time, error_type:
 
 
 def _failures(batch: Batch, code: str, message: str) -> bytes:
-    """One line a record: what AWS writes below the error prefix."""
+    """One JSON line per record, as AWS writes below the error prefix."""
     common = {
         "attemptsMade": batch.attempts + 1,
         "arrivalTimestamp": int(batch.arrived * 1000),

@@ -1,8 +1,8 @@
 """Lambda errors under their own names, and functions that end with the emulator.
 
 ministack reports every exception of a handler as ``Runtime.HandlerError``. AWS reports the exception's class, which
-is what Retry and Catch of a state machine match on, and ``Runtime.ExitError`` where the process died. A handler that
-is at work when the emulator is killed would go on; here it ends at once, as its standard input closes.
+is what Retry and Catch of a state machine match on, and ``Runtime.ExitError`` if the process died. A handler that is
+running when the emulator is killed would continue; here it ends at once, because its standard input closes.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 """
@@ -15,7 +15,7 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from . import seam
+from . import patching
 
 REPORTED = '"trace": traceback.format_exc()'
 WATCH = """
@@ -38,21 +38,21 @@ _last_answer: ContextVar[dict[str, Any]] = ContextVar("_last_answer")
 
 
 def install() -> None:
-    """Make the worker script name the exception's class and watch the emulator; carry the name to the answer."""
-    script = seam.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
+    """Make workers report the exception's class and end with the emulator; put the class into the answer."""
+    script = patching.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT")
     if script.count(REPORTED) != 1:
-        seam.refuse("the worker script of ministack's Lambda")
+        patching.refuse("the worker script of ministack's Lambda")
     lambda_runtime._PYTHON_WORKER_SCRIPT = WATCH + script.replace(REPORTED, REPORTED + ', "type": type(e).__name__')
-    seam.replace(lambda_runtime.Worker, "invoke", _remembering)
-    seam.replace(lambda_svc, "_execute_function_warm", _naming_errors)
+    patching.replace(lambda_runtime.Worker, "invoke", _remember_answer)
+    patching.replace(lambda_svc, "_execute_function_warm", _name_errors)
 
 
 def stop_all() -> None:
-    """End every function that still runs."""
+    """Stop all running functions."""
     lambda_runtime.reset()
 
 
-def _remembering(invoke: Any) -> Any:
+def _remember_answer(invoke: Any) -> Any:
     def remember(worker: Any, *arguments: Any, **options: Any) -> Any:
         answer = invoke(worker, *arguments, **options)
         _last_answer.set(answer)
@@ -61,7 +61,7 @@ def _remembering(invoke: Any) -> Any:
     return remember
 
 
-def _naming_errors(execute: Any) -> Any:
+def _name_errors(execute: Any) -> Any:
     def name_errors(*arguments: Any, **options: Any) -> Any:
         _last_answer.set({})
         outcome = execute(*arguments, **options)

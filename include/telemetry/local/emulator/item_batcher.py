@@ -1,8 +1,8 @@
 """Distributed Map: ItemBatcher, and the context object of a child execution.
 
-ministack ignores ItemBatcher and gives every item an execution of its own. With it, AWS hands each child execution
-``{"BatchInput": …, "Items": [...]}``. In a child execution ``$$.Execution`` is the child's; what it needs of its
-parent's has to travel in BatchInput.
+ministack ignores ItemBatcher and starts one child execution per item. With ItemBatcher, AWS gives each child execution
+the input ``{"BatchInput": …, "Items": [...]}``. Within a child, ``$$.Execution`` is the child's own; values from the
+parent's context must be passed in BatchInput.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itembatcher.html
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
@@ -16,25 +16,25 @@ from typing import Any
 
 from ministack.services import stepfunctions
 
-from . import seam
+from . import patching
 
 PAYLOAD_LIMIT = 256 * 1024
-READ_BY_THE_BATCHER = ("ItemBatcher", "ItemReader", "ItemSelector", "Parameters")
+CONSUMED_FIELDS = ("ItemBatcher", "ItemReader", "ItemSelector", "Parameters")
 
 
 def install() -> None:
-    """Replace the run of a Distributed Map that has an ItemBatcher, and the run of a child's states."""
+    """Batch the items of a Distributed Map that has an ItemBatcher, and give children their own context."""
     for name in ("_read_map_items", "_resolve_path_or_ctx", "_resolve_params_obj", "_ExecutionError"):
-        seam.private(stepfunctions, name)
-    seam.replace(stepfunctions, "_run_distributed_map", _batching)
-    seam.replace(stepfunctions, "_run_sub_machine", _in_own_context)
+        patching.private(stepfunctions, name)
+    patching.replace(stepfunctions, "_run_distributed_map", _run_in_batches)
+    patching.replace(stepfunctions, "_run_sub_machine", _add_child_context)
 
 
-def _batching(run_map: Any) -> Any:
+def _run_in_batches(run_map: Any) -> Any:
     def run(state: Any, raw: Any, effective: Any, processor: Any, execution: Any, context: Any) -> Any:
         if "ItemBatcher" in state:
             batches = list(_batches(state, effective, context))
-            state = {key: value for key, value in state.items() if key not in READ_BY_THE_BATCHER}
+            state = {key: value for key, value in state.items() if key not in CONSUMED_FIELDS}
             state["ItemsPath"], effective = "$.batches", {"batches": batches}
         return run_map(state, raw, effective, processor, execution, context)
 
@@ -42,27 +42,27 @@ def _batching(run_map: Any) -> Any:
 
 
 def _batches(state: Any, effective: Any, context: Any) -> Iterator[dict[str, Any]]:
-    """The inputs of the child executions: as many items in each as both limits allow."""
+    """The inputs of the child executions, each with as many items as both limits allow."""
     batcher = state["ItemBatcher"]
-    most_items = _limit(batcher, "MaxItemsPerBatch", effective, context)
-    most_bytes = min(_limit(batcher, "MaxInputBytesPerBatch", effective, context) or PAYLOAD_LIMIT, PAYLOAD_LIMIT)
-    frame: dict[str, Any] = {}
+    max_items = _limit(batcher, "MaxItemsPerBatch", effective, context)
+    max_bytes = min(_limit(batcher, "MaxInputBytesPerBatch", effective, context) or PAYLOAD_LIMIT, PAYLOAD_LIMIT)
+    fixed: dict[str, Any] = {}
     if "BatchInput" in batcher:
-        frame["BatchInput"] = stepfunctions._resolve_params_obj(batcher["BatchInput"], effective, context)
-    empty = len(json.dumps({**frame, "Items": []}))
+        fixed["BatchInput"] = stepfunctions._resolve_params_obj(batcher["BatchInput"], effective, context)
+    empty = len(json.dumps({**fixed, "Items": []}))
     batch: list[Any] = []
     size = empty
     for item in _items(state, effective, context):
         item_size = len(json.dumps(item)) + 2
         if empty + item_size > PAYLOAD_LIMIT + 2:
             raise stepfunctions._ExecutionError("States.DataLimitExceeded", "An item is larger than 256 KiB")
-        if batch and (len(batch) == most_items or size + item_size > most_bytes):
-            yield {**frame, "Items": batch}
+        if batch and (len(batch) == max_items or size + item_size > max_bytes):
+            yield {**fixed, "Items": batch}
             batch, size = [], empty
         batch.append(item)
         size += item_size
     if batch:
-        yield {**frame, "Items": batch}
+        yield {**fixed, "Items": batch}
 
 
 def _limit(batcher: Any, field: str, effective: Any, context: Any) -> int | None:
@@ -72,7 +72,7 @@ def _limit(batcher: Any, field: str, effective: Any, context: Any) -> int | None
 
 
 def _items(state: Any, effective: Any, context: Any) -> Iterator[Any]:
-    """The map's items as ItemReader or ItemsPath gives them, each shaped by ItemSelector."""
+    """The map's items from ItemReader or ItemsPath, with ItemSelector applied."""
     if state.get("ItemReader"):
         items = stepfunctions._read_map_items(state["ItemReader"], effective, context)
     else:
@@ -85,7 +85,7 @@ def _items(state: Any, effective: Any, context: Any) -> Iterator[Any]:
         yield value
 
 
-def _in_own_context(run_states: Any) -> Any:
+def _add_child_context(run_states: Any) -> Any:
     def run(states: Any, start: Any, given: Any, execution: Any, context: Any) -> Any:
         if execution.get("mapRunArn"):
             context["Execution"] = {

@@ -1,11 +1,11 @@
-"""The journal: what was acknowledged since a service's state was last written, so that a kill loses none of it.
+"""The journal: all changes since the services' states were last saved, so that a kill loses none that was acknowledged.
 
-An *event* is all that one request or message does to the services that keep a journal. Its entries are written by one
-``write`` when the event ends, before anybody is told of it: after a kill it is there as a whole or not at all. The file
-needs no fsync, because the death of this process does not take what the kernel has; a loss of power is no concern here.
+An *event* is everything that one request or message changes in the services that use the journal. Its entries are
+written by one ``write`` when the event ends, before it is acknowledged: after a kill the whole event is there, or none
+of it. There is no fsync: what the kernel has taken survives the death of this process. A loss of power is out of scope.
 
-A service's state says up to which position of the journal it was written; what follows is replayed at the start. So
-the state of each service may be written whenever it suits, and still all of them agree.
+Each saved state includes the position of the journal at which it was saved, and the next start replays what follows. So
+the services' states may be saved at different times, and still agree.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 Position = tuple[int, int]
-"""Number of a journal file, and an offset in it."""
+"""Number of a journal file, and an offset in that file."""
 
 START: Position = (0, 0)
 
@@ -32,7 +32,7 @@ logger = logging.getLogger("emulator")
 
 
 class Journal:
-    """Numbered files of one line an event. ``with journal:`` is an event, and excludes all other threads' events."""
+    """Numbered files with one line per event. ``with journal:`` is one event; other threads' events wait for it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -45,9 +45,9 @@ class Journal:
         self._file = -1
 
     def register(self, kind: str, service: str, replay: Callable[..., None]) -> None:
-        """``replay`` takes the fields of an entry of ``kind`` at the start; ``service`` keeps the position.
+        """Call ``replay`` at the start with the fields of each entry of ``kind`` that the state of ``service`` lacks.
 
-        Without a service, entries of that kind are always replayed, from the beginning of each file.
+        With an empty ``service``, every entry of that kind is replayed.
         """
         self._kinds[kind] = (service, replay)
 
@@ -68,7 +68,7 @@ class Journal:
             self._lock.release()
 
     def add(self, kind: str, *fields: Any) -> None:
-        """Add an entry to the current event. Fields are what JSON holds."""
+        """Add an entry to the current event. Its fields must be JSON types."""
         self._entries.append([kind, *fields])
 
     def _write(self, entries: list[list[Any]]) -> None:
@@ -87,7 +87,7 @@ class Journal:
     # Starting
 
     def open(self, folder: Path, positions: dict[str, Position]) -> int:
-        """Replay what each service has not in its state, then begin a new file. How many events were replayed."""
+        """Replay what each service's state lacks, then begin a new file. Return the number of events replayed."""
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         replayed = 0
@@ -101,19 +101,19 @@ class Journal:
         return replayed
 
     def _replay(self, entries: list[list[Any]], at: Position, positions: dict[str, Position]) -> bool:
-        wanted = False
+        replayed = False
         for kind, *fields in entries:
             service, replay = self._kinds[kind]
             if at >= positions.get(service, START):
                 replay(*fields)
-                wanted = True
-        return wanted
+                replayed = True
+        return replayed
 
     # Keeping it short
 
     @property
     def number(self) -> int:
-        """Of the current file."""
+        """The number of the current file."""
         return self._number
 
     @property
@@ -122,11 +122,11 @@ class Journal:
         return self._size
 
     def position(self) -> Position:
-        """Where the next event will be; ask within an event that has added nothing."""
+        """The position of the next event; call it within an event that has no entries."""
         return self._number, self._size
 
     def rotate(self) -> Position:
-        """Begin a new file; its beginning."""
+        """Begin a new file, and return the position of its beginning."""
         with self:
             self.close()
             self._number += 1
@@ -141,7 +141,7 @@ class Journal:
                 self._path(number).unlink()
 
     def close(self) -> None:
-        """From now on nothing is written: the state is final."""
+        """Write nothing from now on: the saved state is final."""
         with self:
             if self._file >= 0:
                 os.close(self._file)
@@ -157,20 +157,20 @@ class Journal:
 
 
 def _events(path: Path) -> Iterator[tuple[int, list[list[Any]]]]:
-    """The events of a file and where each begins. A kill can cut the last one short: nobody was told of it."""
+    """A file's events with their offsets. A kill can truncate the last one, which was not acknowledged."""
     offset = 0
     with path.open("rb") as lines:
         for line in lines:
             checksum, _, text = line.rstrip(b"\n").partition(b" ")
             if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
-                logger.warning("%s ends with an event that was not completed, at %d", path.name, offset)
+                logger.warning("%s ends with an incomplete event at %d", path.name, offset)
                 return
             yield offset, json.loads(text)
             offset += len(line)
 
 
 def _give_up(reason: str) -> NoReturn:
-    """End as by a kill: what is in memory is ahead of the journal, and must not be acknowledged or written."""
+    """Exit at once, as by a kill: memory is ahead of the journal, so nothing may be acknowledged or saved."""
     print(f"the journal cannot be written ({reason}): the emulator ends", file=sys.stderr, flush=True)
     os._exit(6)
 

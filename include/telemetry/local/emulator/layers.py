@@ -1,7 +1,7 @@
-"""Lambda layers unpacked once, and kept as files.
+"""Lambda layers: unpacked once, and saved as files.
 
-On AWS a layer is in place before a function starts. ministack unpacks every layer anew for every worker it starts, and
-writes it into its state as base64 within JSON: with a layer of 130 MB both take seconds.
+On AWS a layer is in place before a function starts. ministack unpacks every layer again for each worker, and saves it
+as base64 in the JSON of its state. Both take seconds for a layer of 130 MB.
 
 https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
 """
@@ -22,33 +22,33 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from . import seam
+from . import patching
 
-SEARCHED = "_LAMBDA_LAYERS_DIRS"
-"""Where ministack's worker script looks for unpacked layers."""
-FILE = "_zip_file"
+LAYER_FOLDERS_VARIABLE = "_LAMBDA_LAYERS_DIRS"
+"""The variable that tells ministack's worker script where unpacked layers are."""
+DIGEST_FIELD = "_zip_file"
 
 _unpacking = Lock()
 
 
 def install(folder: Path) -> None:
-    """Unpack layers into the scratch folder, and keep their zips in ``folder``."""
-    if SEARCHED not in seam.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT"):
-        seam.refuse("the worker script of ministack's Lambda")
+    """Unpack layers into the scratch folder, and save their zips in ``folder``."""
+    if LAYER_FOLDERS_VARIABLE not in patching.private(lambda_runtime, "_PYTHON_WORKER_SCRIPT"):
+        patching.refuse("the worker script of ministack's Lambda")
     for name in ("_layers", "_resolve_layer_zip"):
-        seam.private(lambda_svc, name)
+        patching.private(lambda_svc, name)
     folder.mkdir(parents=True, exist_ok=True)
-    seam.replace(lambda_runtime.Worker, "_spawn", _finding_layers_unpacked)
-    seam.replace(lambda_svc, "get_state", lambda original: _putting_zips_aside(original, folder))
-    seam.replace(lambda_svc, "_restore_state", lambda original: _taking_zips_back(original, folder))
+    patching.replace(lambda_runtime.Worker, "_spawn", _use_unpacked_layers)
+    patching.replace(lambda_svc, "get_state", lambda original: _save_zips_as_files(original, folder))
+    patching.replace(lambda_svc, "_restore_state", lambda original: _load_zips_from_files(original, folder))
 
 
-def _finding_layers_unpacked(spawn: Any) -> Any:
+def _use_unpacked_layers(spawn: Any) -> Any:
     def spawn_with_layers(worker: Any) -> None:
         config = worker.config
         layers = [layer if isinstance(layer, str) else layer["Arn"] for layer in config.get("Layers") or []]
         variables = dict((config.get("Environment") or {}).get("Variables") or {})
-        variables[SEARCHED] = os.pathsep.join(str(_unpacked(arn)) for arn in layers)
+        variables[LAYER_FOLDERS_VARIABLE] = os.pathsep.join(str(_unpacked(arn)) for arn in layers)
         worker.config = {**config, "Layers": [], "Environment": {"Variables": variables}}
         try:
             spawn(worker)
@@ -60,7 +60,7 @@ def _finding_layers_unpacked(spawn: Any) -> Any:
 
 @cache
 def _unpacked(arn: str) -> Path:
-    """The folder of a layer version's files. What Python compiles of them stays there for the next worker."""
+    """The folder with a layer version's files; Python's compiled files in it serve later workers, too."""
     content = lambda_svc._resolve_layer_zip(arn)
     if content is None:
         raise RuntimeError(f"the layer {arn} has no content")
@@ -75,7 +75,7 @@ def _unpacked(arn: str) -> Path:
 
 @cache
 def _digest(content: bytes) -> str:
-    """Of a layer's zip; the state is written every few seconds, and the bytes object is the same all the time."""
+    """The digest of a layer's zip, cached because the same bytes object is saved again and again."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -84,17 +84,17 @@ def _versions(layers: Any) -> Iterator[dict[str, Any]]:
         yield from layer["versions"]
 
 
-def _putting_zips_aside(get_state: Any, folder: Path) -> Any:
+def _save_zips_as_files(get_state: Any, folder: Path) -> Any:
     def state_without_zips() -> dict[str, Any]:
         state: dict[str, Any] = get_state()
         for version in _versions(state["layers"]):
             content = version.pop("_zip_data")
             if content is not None:
-                version[FILE] = _digest(content)
-                path = folder / version[FILE]
+                version[DIGEST_FIELD] = _digest(content)
+                path = folder / version[DIGEST_FIELD]
                 if not path.exists():
                     path.write_bytes(content)
-        kept = {version.get(FILE) for version in _versions(state["layers"])}
+        kept = {version.get(DIGEST_FIELD) for version in _versions(state["layers"])}
         for path in folder.iterdir():
             if path.name not in kept:
                 path.unlink()
@@ -103,11 +103,11 @@ def _putting_zips_aside(get_state: Any, folder: Path) -> Any:
     return state_without_zips
 
 
-def _taking_zips_back(restore: Any, folder: Path) -> Any:
+def _load_zips_from_files(restore: Any, folder: Path) -> Any:
     def restore_with_zips(state: dict[str, Any] | None) -> None:
         for version in _versions(state["layers"]) if state else ():
-            if FILE in version:
-                version["_zip_data"] = (folder / version.pop(FILE)).read_bytes()
+            if DIGEST_FIELD in version:
+                version["_zip_data"] = (folder / version.pop(DIGEST_FIELD)).read_bytes()
         restore(state)
 
     return restore_with_zips

@@ -1,6 +1,6 @@
-"""Nothing listens beyond 127.0.0.1.
+"""Servers listen on the loopback interface only.
 
-ministack binds its MQTT listener, and a few others that start on demand, to 0.0.0.0 whatever it is told.
+ministack binds its MQTT listener, and some listeners that start on demand, to 0.0.0.0 regardless of its settings.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import socket
 import sys
 from typing import Any
 
-from . import seam
+from . import patching
 
-ANYWHERE = ("0.0.0.0", "::", "", None)  # noqa: S104
+ALL_INTERFACES = ("0.0.0.0", "::", "", None)  # noqa: S104
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def install() -> None:
-    """Move servers that ask for every interface to loopback, and refuse any other address that is not loopback."""
-    seam.replace(asyncio.base_events.BaseEventLoop, "create_server", _on_loopback)
+    """Bind servers that ask for all interfaces to loopback, and refuse every other address."""
+    patching.replace(asyncio.base_events.BaseEventLoop, "create_server", _bind_to_loopback)
     sys.addaudithook(_refuse_other_addresses)
 
 
-def _on_loopback(create_server: Any) -> Any:
+def _bind_to_loopback(create_server: Any) -> Any:
     async def on_loopback(loop: Any, factory: Any, host: Any = None, *rest: Any, **options: Any) -> Any:
-        if options.get("sock") is None and host in ANYWHERE:
+        if options.get("sock") is None and host in ALL_INTERFACES:
             host = "127.0.0.1"
         return await create_server(loop, factory, host, *rest, **options)
 

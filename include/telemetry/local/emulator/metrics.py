@@ -1,8 +1,8 @@
-"""CloudWatch metrics that AWS services publish of themselves and ministack does not.
+"""CloudWatch metrics that AWS services publish themselves, and ministack does not.
 
-Metrics are counted in memory and settled into CloudWatch as one statistic set a minute and metric, the resolution AWS
-publishes at: each second, and before CloudWatch answers anything, so that what is read is exact. A count belongs to
-the minute it happened in. All of it is journaled, and so is what is put with PutMetricData: a kill loses no count.
+Counts are collected in memory. They are moved ("settled") into CloudWatch each second, and before CloudWatch answers a
+request, so that reads are exact. CloudWatch then has one statistic set per metric and minute, the resolution at which
+AWS publishes. A count belongs to the minute in which it happened. Counts, and the data of PutMetricData, are journaled.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/metrics_dimensions.html
 https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import cloudwatch
 
-from . import seam
+from . import patching
 from .journal import journal
 
 MINUTE = 60
 EVICTION_EVERY = 60.0
 KEPT_SECONDS = 455 * 86_400
-"""As long as CloudWatch keeps hourly sums, which is what published messages are counted from; ministack: two weeks."""
+"""As long as AWS keeps hourly sums, from which published messages are counted; ministack keeps two weeks."""
 
 
 class Metric(NamedTuple):
@@ -40,7 +40,7 @@ class Metric(NamedTuple):
 
 @dataclass
 class Statistics:
-    """What CloudWatch keeps of a minute's samples."""
+    """The statistic set of one minute's samples."""
 
     samples: int
     total: float
@@ -60,7 +60,7 @@ _replayed: dict[int, Metric] = {}
 
 
 def record(metric: Metric, value: float = 1, times: int = 1, at: float | None = None) -> None:
-    """Count ``value``, seen ``times`` times just now, or ``at`` that time. Any thread may call it."""
+    """Record ``times`` samples of ``value``, now or at the time ``at``. Any thread may call it."""
     minute = int(time.time() if at is None else at) // MINUTE
     with journal:
         journal.add("metric", _index(metric), minute, value, times)
@@ -68,7 +68,7 @@ def record(metric: Metric, value: float = 1, times: int = 1, at: float | None = 
 
 
 def _index(metric: Metric) -> int:
-    """A number for the metric in the current journal file, which says it once: there are many counts of few metrics."""
+    """The metric's number in the current journal file, which names each metric once to stay short."""
     if journal.number not in _indices:
         _indices.clear()
         _indices[journal.number] = {}
@@ -89,7 +89,7 @@ def _count(metric: Metric, minute: int, value: float, times: int) -> None:
 
 
 def settle() -> None:
-    """Move what was recorded into CloudWatch. Only the event loop's thread may call it."""
+    """Move the collected counts into CloudWatch. Only the event loop's thread may call it."""
     with journal:
         for (metric, minute), statistics in _pending.items():
             with request_scope(metric.account, metric.region):
@@ -99,8 +99,8 @@ def settle() -> None:
 
 def _store(metric: Metric, timestamp: int, statistics: Statistics) -> None:
     dimensions = dict(metric.dimensions)
-    points: list[dict[str, Any]] = seam.private(cloudwatch, "_metric_bucket")(
-        (metric.namespace, metric.name, seam.private(cloudwatch, "_dims_key")(dimensions))
+    points: list[dict[str, Any]] = patching.private(cloudwatch, "_metric_bucket")(
+        (metric.namespace, metric.name, patching.private(cloudwatch, "_dims_key")(dimensions))
     )
     point = next((p for p in reversed(points[-3:]) if p["Timestamp"] == timestamp and "_stat" in p), None)
     if point is None:
@@ -119,30 +119,30 @@ def _store(metric: Metric, timestamp: int, statistics: Statistics) -> None:
 
 
 def install() -> None:
-    """Settle before CloudWatch answers and before its state is taken; journal what others put.
+    """Settle before CloudWatch answers and before its state is saved; journal the data of PutMetricData.
 
-    ministack's eviction of old datapoints is the one thing it calls before each of its operations; once a minute is
-    enough for that.
+    ministack evicts old datapoints before each CloudWatch operation, so that is the place to settle; the eviction
+    itself runs once a minute.
     """
-    seam.private(cloudwatch, "_metric_bucket")
-    seam.private(cloudwatch, "_dims_key")
-    seam.replace(cloudwatch, "TWO_WEEKS_SECONDS", lambda _: KEPT_SECONDS)
-    seam.replace(cloudwatch, "_evict_old_metrics", _settling)
-    seam.replace(cloudwatch, "get_state", _settled)
-    seam.replace(cloudwatch, "_store_datum", _journaled)
-    journal.register("metric name", "", _name_again)
-    journal.register("metric", "cloudwatch", _count_again)
+    patching.private(cloudwatch, "_metric_bucket")
+    patching.private(cloudwatch, "_dims_key")
+    patching.replace(cloudwatch, "TWO_WEEKS_SECONDS", lambda _: KEPT_SECONDS)
+    patching.replace(cloudwatch, "_evict_old_metrics", _settle_before_evicting)
+    patching.replace(cloudwatch, "get_state", _settle_first)
+    patching.replace(cloudwatch, "_store_datum", _journal_datum)
+    journal.register("metric name", "", _replay_name)
+    journal.register("metric", "cloudwatch", _replay_count)
 
 
-def _name_again(index: int, account: str, region: str, namespace: str, name: str, pairs: Any, unit: str) -> None:
+def _replay_name(index: int, account: str, region: str, namespace: str, name: str, pairs: Any, unit: str) -> None:
     _replayed[index] = Metric(account, region, namespace, name, tuple((key, value) for key, value in pairs), unit)
 
 
-def _count_again(index: int, *counted: Any) -> None:
+def _replay_count(index: int, *counted: Any) -> None:
     _count(_replayed[index], *counted)
 
 
-def _settled(get_state: Any) -> Any:
+def _settle_first(get_state: Any) -> Any:
     def settle_then_get() -> Any:
         settle()
         return get_state()
@@ -150,8 +150,8 @@ def _settled(get_state: Any) -> Any:
     return settle_then_get
 
 
-def _journaled(store: Any) -> Any:
-    def store_again(account: str, region: str, *datum: Any) -> None:
+def _journal_datum(store: Any) -> Any:
+    def replay_datum(account: str, region: str, *datum: Any) -> None:
         with request_scope(account, region):
             store(*datum)
 
@@ -160,11 +160,11 @@ def _journaled(store: Any) -> Any:
             journal.add("datum", get_account_id(), get_region(), *datum)
             store(*datum)
 
-    journal.register("datum", "cloudwatch", store_again)
+    journal.register("datum", "cloudwatch", replay_datum)
     return store_journaled
 
 
-def _settling(evict: Any) -> Any:
+def _settle_before_evicting(evict: Any) -> Any:
     evicted = 0.0
 
     def settle_then_evict() -> None:

@@ -1,8 +1,8 @@
-"""S3 objects on disk: their bytes and their metadata change together.
+"""S3 objects on disk: an object's bytes and metadata change together.
 
-ministack writes an object's file, then that of its metadata. A kill in between leaves the new bytes under the old
-ETag, size and version. Here both are written aside and then renamed, and a note of the renames is made before the
-first of them: the next start completes what is noted, and removes what is not.
+ministack writes an object's file, then its metadata's file. A kill between the two leaves the new bytes with the old
+ETag, size and version. Here both are written as temporary files, then the intended renames are written to a file, then
+the files are renamed. The next start completes the renames that are on file, and removes other temporary files.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ _renames: ContextVar[list[Rename] | None] = ContextVar("_renames", default=None)
 
 
 def complete(folder: Path) -> None:
-    """Complete the renames that a kill interrupted. Call it before ministack's S3 is imported: that reads the files."""
+    """Complete the renames that a kill interrupted. Call it before importing ministack's S3, which reads the files."""
     for note in folder.glob("*.renames"):
         _rename(json.loads(note.read_text()))
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def install(folder: Path) -> None:
-    """Replace how ministack writes the files of an object; ``folder`` takes what is not complete."""
+    """Replace how ministack writes an object's files; ``folder`` holds temporary files."""
     from ministack.services import s3
 
-    from . import seam
+    from . import patching
 
     folder.mkdir(parents=True)
-    seam.replace(s3, "_atomic_write", lambda original: _writing_aside(folder))
+    patching.replace(s3, "_atomic_write", lambda original: _write_to_temporary_file(folder))
     for name in ("_persist_object", "_persist_delete_marker"):
-        seam.replace(s3, name, lambda original: _all_or_nothing(original, folder))
+        patching.replace(s3, name, lambda original: _rename_together(original, folder))
 
 
-def _writing_aside(folder: Path) -> Any:
+def _write_to_temporary_file(folder: Path) -> Any:
     def write(path: str, data: Any, *, text: bool = False) -> None:
-        aside = folder / uuid.uuid4().hex
-        aside.write_bytes(data.encode() if text else data)
+        temporary = folder / uuid.uuid4().hex
+        temporary.write_bytes(data.encode() if text else data)
         renames = _renames.get()
         if renames is None:
-            aside.replace(path)
+            temporary.replace(path)
         else:
-            renames.append((str(aside), path))
+            renames.append((str(temporary), path))
 
     return write
 
 
-def _all_or_nothing(persist: Any, folder: Path) -> Any:
-    def persist_wholly(bucket: str, key: str, what: Any) -> None:
+def _rename_together(persist: Any, folder: Path) -> Any:
+    def persist_atomically(bucket: str, key: str, content: Any) -> None:
         renames: list[Rename] = []
         before = _renames.set(renames)
         try:
-            persist(bucket, key, what)
+            persist(bucket, key, content)
         finally:
             _renames.reset(before)
         if not renames or not renames[-1][1].endswith(".meta.json"):
@@ -71,10 +71,10 @@ def _all_or_nothing(persist: Any, folder: Path) -> Any:
         _rename(renames)
         note.unlink()
 
-    return persist_wholly
+    return persist_atomically
 
 
 def _rename(renames: list[Rename]) -> None:
-    for aside, path in renames:
-        if Path(aside).exists():
-            os.replace(aside, path)  # noqa: PTH105
+    for temporary, path in renames:
+        if Path(temporary).exists():
+            os.replace(temporary, path)  # noqa: PTH105

@@ -1,4 +1,4 @@
-"""Writing to S3 from inside the emulator."""
+"""Writing to S3 from within the emulator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ministack.services import s3
 
 
 async def put_object(account: str, region: str, bucket: str, key: str, body: bytes) -> None:
-    """Put an object. Only the event loop may run it.
+    """Put an object. Only the event loop's thread may call it.
 
     Raises:
         OSError: S3 refused it; the message has S3's error code.

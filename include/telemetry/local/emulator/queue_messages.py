@@ -1,8 +1,8 @@
-"""The messages of SQS queues, journaled: what was sent is there after a kill, what was deleted is not.
+"""SQS messages, journaled: after a kill, sent messages are there and deleted ones are not.
 
-All producers append to a queue's list (SendMessage, the topic rules, SNS, EventBridge, S3), so the list itself is what
-keeps the journal. A kill makes a message that was received visible again and forgets how often it was received; SQS
-promises at least one delivery, too. A message that is sent again by a replay is known by its MessageId.
+All producers (SendMessage, topic rules, SNS, EventBridge, S3) append to a queue's list, so the list writes the journal.
+A kill makes received messages visible again and resets their receive counts, which at-least-once delivery allows.
+A replay recognises a message that is already in the queue by its MessageId.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, SupportsIndex
 
 from ministack.services import sqs
 
-from . import seam, state
+from . import patching, state
 from .journal import journal
 
 Message = dict[str, Any]
@@ -23,12 +23,12 @@ _replayed: dict[Key, dict[str, Message]] = {}
 
 
 def install() -> None:
-    """Make every queue's messages a list that is journaled."""
-    seam.private(sqs, "_queues")._data = QueueTable()
-    seam.replace(sqs, "_restore_state", _then_journaled)
-    journal.register("sent", "sqs", _send_again)
-    journal.register("deleted", "sqs", _delete_again)
-    state.when_restored(_finish)
+    """Replace each queue's list of messages with one that writes the journal."""
+    patching.private(sqs, "_queues")._data = QueueTable()
+    patching.replace(sqs, "_restore_state", _journal_restored_queues)
+    journal.register("sent", "sqs", _replay_sent)
+    journal.register("deleted", "sqs", _replay_deleted)
+    state.when_restored(_install_replayed)
 
 
 class QueueTable(dict[Key, dict[str, Any]]):
@@ -67,11 +67,11 @@ class Messages(list[Message]):
         del self[:]
 
     def copy(self) -> list[Message]:
-        """As plain lists and dictionaries; what is below a message's own fields never changes."""
+        """Plain copies of the messages; the values of their fields never change and are shared."""
         return [dict(message) for message in self]
 
 
-def _then_journaled(restore: Any) -> Any:
+def _journal_restored_queues(restore: Any) -> Any:
     def restore_journaled(saved: Any) -> None:
         restore(saved)
         for key, queue in list(sqs._queues._data.items()):
@@ -86,7 +86,7 @@ def _by_id(key: Key) -> dict[str, Message] | None:
     return _replayed.get(key)
 
 
-def _send_again(account: str, region: str, url: str, message: Message) -> None:
+def _replay_sent(account: str, region: str, url: str, message: Message) -> None:
     messages = _by_id((account, region, url))
     if messages is None:
         return
@@ -99,14 +99,14 @@ def _send_again(account: str, region: str, url: str, message: Message) -> None:
         queue["dedup_cache"][deduplicated] = {"expire": message["sent_at"] + sqs._DEDUP_WINDOW_S, **known}
 
 
-def _delete_again(account: str, region: str, url: str, ids: list[str]) -> None:
+def _replay_deleted(account: str, region: str, url: str, ids: list[str]) -> None:
     messages = _by_id((account, region, url)) or {}
     for gone in ids:
         messages.pop(gone, None)
 
 
-def _finish() -> None:
-    """Put what the replay made of the queues in place."""
+def _install_replayed() -> None:
+    """Give the queues the messages that the replay produced."""
     for key, messages in _replayed.items():
         sqs._queues._data[key]["messages"] = Messages(key, messages.values())
     _replayed.clear()

@@ -1,8 +1,8 @@
-"""SQS: metrics, deletes that may be repeated, and receives that stay quick with many messages.
+"""SQS: metrics, idempotent deletes, and fast receives from long queues.
 
-On AWS a message that is deleted already can be deleted again; ministack answers ReceiptHandleIsInvalid. It also walks
-the whole queue for each message received or deleted, which makes draining a long queue quadratic, and its poller for
-functions puts another list in the place of a queue's, so that what is sent meanwhile is lost.
+On AWS a message can be deleted twice; ministack answers the second time with ReceiptHandleIsInvalid. It also scans the
+whole queue for each message received or deleted, so draining a long queue takes quadratic time. Its poller for Lambda
+replaces a queue's list of messages, which loses messages that are sent at that moment.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessage.html
 """
@@ -19,7 +19,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import sqs
 
-from . import queue_messages, seam
+from . import patching, queue_messages
 from .journal import journal
 from .metrics import Metric, record
 
@@ -28,26 +28,26 @@ HANDLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def install() -> None:
-    """Replace sending (to count), receiving and deleting (to be quick)."""
+    """Patch sending (to count), and receiving and deleting (to be fast)."""
     for name in ("_queues", "_get_q", "_Err", "_ensure_msg_fields", "_validate_batch_entries", "_queue_by_arn"):
-        seam.private(sqs, name)
+        patching.private(sqs, name)
     queue_messages.install()
-    seam.replace(sqs, "_act_send_message", _counting)
-    seam.replace(sqs, "_act_send_message_batch", _as_one_event)
-    seam.replace(sqs, "_collect_msgs", _from_the_front)
-    seam.replace(sqs, "_dlq_sweep", lambda original: _sweep)
-    seam.replace(sqs, "_expire_retained", lambda original: _expire)
-    seam.replace(sqs, "_act_delete_message", lambda original: _delete)
-    seam.replace(sqs, "_act_delete_message_batch", lambda original: _delete_batch)
-    seam.replace(sqs, "_receive_messages_for_esm", _as_one_event)
-    seam.replace(sqs, "_delete_messages_for_esm", lambda original: _delete_for_function)
-    handlers = seam.private(sqs, "_HANDLERS")
+    patching.replace(sqs, "_act_send_message", _count_sent)
+    patching.replace(sqs, "_act_send_message_batch", _in_one_event)
+    patching.replace(sqs, "_collect_msgs", _receive_from_front)
+    patching.replace(sqs, "_dlq_sweep", lambda original: _sweep)
+    patching.replace(sqs, "_expire_retained", lambda original: _expire)
+    patching.replace(sqs, "_act_delete_message", lambda original: _delete)
+    patching.replace(sqs, "_act_delete_message_batch", lambda original: _delete_batch)
+    patching.replace(sqs, "_receive_messages_for_esm", _in_one_event)
+    patching.replace(sqs, "_delete_messages_for_esm", lambda original: _delete_for_function)
+    handlers = patching.private(sqs, "_HANDLERS")
     for action, name in (("SendMessage", "send_message"), ("DeleteMessage", "delete_message")):
         handlers[action] = getattr(sqs, f"_act_{name}")
         handlers[f"{action}Batch"] = getattr(sqs, f"_act_{name}_batch")
 
 
-def _as_one_event(act: Any) -> Any:
+def _in_one_event(act: Any) -> Any:
     def act_in_event(*arguments: Any) -> Any:
         with journal:
             return act(*arguments)
@@ -55,7 +55,7 @@ def _as_one_event(act: Any) -> Any:
     return act_in_event
 
 
-def _counting(send: Any) -> Any:
+def _count_sent(send: Any) -> Any:
     def send_and_count(request: dict[str, Any], url: str) -> Any:
         with journal:
             result = send(request, url)
@@ -71,7 +71,7 @@ def _metric(account: str, region: str, url: str, name: str, unit: str = "Count")
 
 
 def sample() -> None:
-    """Record every queue's depth and age, as AWS does each minute. Only the event loop's thread may call it."""
+    """Record the depth and age of every queue. Only the event loop's thread may call it."""
     now = time.time()
     for (account, region, url), queue in list(sqs._queues._data.items()):
         messages = queue["messages"]
@@ -84,10 +84,10 @@ def sample() -> None:
         record(_metric(account, region, url, "ApproximateAgeOfOldestMessage", "Seconds"), age)
 
 
-def _from_the_front(collect: Any) -> Any:
-    """The first visible messages, without a look at those behind them; what failed too often goes to the dead letters.
+def _receive_from_front(collect: Any) -> Any:
+    """Receive the first visible messages without scanning the rest of the queue.
 
-    Which it does here, as it would be received once more, like on AWS.
+    As on AWS, a message that was received too often moves to the dead-letter queue instead of being received again.
     """
 
     def take(queue: dict[str, Any], most: int, timeout: int) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ def _from_the_front(collect: Any) -> Any:
 
 
 def _redrive(queue: dict[str, Any]) -> tuple[dict[str, Any] | None, int]:
-    """The queue's dead letter queue, None if it has none, and how often a message may be received before."""
+    """The dead-letter queue, or None, and how often a message may be received before it moves there."""
     policy = queue["attributes"].get("RedrivePolicy")
     if not policy:
         return None, 0
@@ -129,7 +129,7 @@ def _redrive(queue: dict[str, Any]) -> tuple[dict[str, Any] | None, int]:
 
 
 def _move(queue: dict[str, Any], position: int, dead_letters: Any) -> None:
-    """To the dead letters, as a new message there that has the same MessageId and the same time of sending."""
+    """Move a message to the dead-letter queue, where it keeps its MessageId and its time of sending."""
     message = queue["messages"][position]
     origin = {"DeadLetterQueueSourceArn": queue["attributes"]["QueueArn"]}
     moved = {**message, "receipt_handle": None, "visible_at": time.time(), "sys": {**origin, **message["sys"]}}
@@ -138,7 +138,7 @@ def _move(queue: dict[str, Any], position: int, dead_letters: Any) -> None:
 
 
 def _sweep(queue: dict[str, Any]) -> None:
-    """Of FIFO queues alone, whose messages are received otherwise: all that failed too often go to the dead letters."""
+    """Move messages of a FIFO queue that were received too often; other queues do so when they receive."""
     dead_letters, most_receives = _redrive(queue) if queue["is_fifo"] else (None, 0)
     if dead_letters is None:
         return
@@ -151,7 +151,7 @@ def _sweep(queue: dict[str, Any]) -> None:
 
 
 def _expire(queue: dict[str, Any]) -> None:
-    """Drop what is older than the queue keeps; one look at a whole queue now and then is enough."""
+    """Delete messages older than the retention period, scanning a queue at most once per ``EXPIRY_EVERY``."""
     now = time.time()
     if now < _expired.get(queue["url"], 0) + EXPIRY_EVERY:
         return
@@ -199,12 +199,12 @@ def _delete_batch(request: dict[str, Any], url: str) -> dict[str, Any]:
 def _remove(queue: dict[str, Any], handles: Iterable[str]) -> None:
     wanted = set(handles)
     with journal:
-        for position in _found(queue["messages"], wanted):
+        for position in _positions(queue["messages"], wanted):
             del queue["messages"][position]
 
 
-def _found(messages: list[dict[str, Any]], wanted: set[str]) -> list[int]:
-    """Positions of the messages to remove, last first. Messages received are near the front, so the walk ends early."""
+def _positions(messages: list[dict[str, Any]], wanted: set[str]) -> list[int]:
+    """Positions of the messages to remove, last first; received messages are near the front, so the scan ends early."""
     left = len(wanted)
     positions: list[int] = []
     for position, message in enumerate(messages):

@@ -1,9 +1,8 @@
 """The SELECT and WHERE of topic rules, for any payload.
 
-Exactly ``SELECT *`` hands the payload on as the bytes it is, JSON or not. JSON over several lines is put on one, so
-that a separator of a newline delimits messages; nothing else about it changes. A SELECT of nothing but functions of
-the message, such as ``encode(*, 'base64')``, does not ask what the payload is. ministack parses it first, and what
-cannot be parsed is dropped.
+Exactly ``SELECT *`` passes the payload on unchanged, JSON or not; only line breaks in JSON become spaces, so that a
+newline as the separator delimits messages. A SELECT that has only functions such as ``encode(*, 'base64')`` takes any
+payload, too. ministack parses every payload first, and drops those that it cannot parse.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/binary-payloads.html
 https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html
@@ -21,7 +20,7 @@ from typing import Any
 from ministack.core.responses import new_uuid
 from ministack.services import iot
 
-from . import seam
+from . import patching
 
 NOT_JSON = object()
 USED = (
@@ -40,7 +39,7 @@ USED = (
 
 @dataclass(frozen=True)
 class Message:
-    """One published message, as it came in at ``received`` seconds."""
+    """One published message; ``received`` is in seconds since the epoch."""
 
     account: str
     region: str
@@ -57,7 +56,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Selected:
-    """What a rule's SELECT made of a message: bytes for actions that take bytes, a value for those that need JSON."""
+    """The result of a rule's SELECT: ``data`` for actions that take bytes, ``value`` for those that need JSON."""
 
     data: bytes
     value: Any = NOT_JSON
@@ -65,19 +64,19 @@ class Selected:
 
 Function = Callable[[Message], Any]
 
-OF_ANY_PAYLOAD: dict[str, Function] = {
+PAYLOAD_FREE_FUNCTIONS: dict[str, Function] = {
     "newuuid()": lambda message: new_uuid(),
     "topic()": lambda message: message.topic,
     "timestamp()": lambda message: int(message.received * 1000),
     "clientid()": lambda message: message.client_id or "n/a",
     "encode(*,'base64')": lambda message: base64.b64encode(message.payload).decode(),
 }
-"""SQL functions that need no look into the payload, without spaces and in lower case."""
+"""SQL functions that do not parse the payload, by their text without spaces in lower case."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A rule's SQL, taken apart. ``columns`` are there if all of them are of any payload."""
+    """A rule's parsed SQL. ``columns`` is None unless all of them are in ``PAYLOAD_FREE_FUNCTIONS``."""
 
     everything: bool
     where: str
@@ -85,13 +84,13 @@ class Query:
 
 
 def install() -> None:
-    """Make sure that ministack has what is used of it."""
+    """Check that ministack has every private name used here."""
     for name in USED:
-        seam.private(iot, name)
+        patching.private(iot, name)
 
 
 def select(message: Message) -> Selected | None:
-    """Apply the rule's SELECT and WHERE; None where the rule does not want the message."""
+    """Apply the rule's SELECT and WHERE; None if WHERE excludes the message."""
     query = _parsed(message.rule.get("sql", ""))
     decoded = _decoded(message.payload) if query.where or not (query.everything or query.columns) else None
     if query.where and not iot._eval_where(query.where, message.topic, message.payload, decoded, message.client_id):
@@ -114,7 +113,7 @@ def _parsed(sql: str) -> Query:
     columns: list[tuple[str, Function]] = []
     for item in iot._split_select_items(clause):
         expression, alias = iot._split_select_alias(item)
-        value = OF_ANY_PAYLOAD.get("".join(expression.split()).lower())
+        value = PAYLOAD_FREE_FUNCTIONS.get("".join(expression.split()).lower())
         if value is None:
             return Query(clause == "*", iot._rule_where_clause(sql), None)
         columns.append((alias or iot._select_default_key(expression), value))
@@ -122,7 +121,7 @@ def _parsed(sql: str) -> Query:
 
 
 def _decoded(payload: bytes) -> Any:
-    """What expressions look into: JSON, text, or nothing where it is no text."""
+    """The value that expressions refer to: JSON, text, or ministack's marker for a payload that is not text."""
     try:
         return iot._rule_message(payload)
     except RecursionError:
@@ -138,7 +137,7 @@ def parse(payload: bytes) -> Any:
 
 
 def _on_one_line(payload: bytes) -> bytes:
-    """Line breaks in JSON are between its tokens, never inside them: a space does as well."""
+    """Replace line breaks in JSON by spaces, which is safe because they only occur between tokens."""
     if (b"\n" in payload or b"\r" in payload) and parse(payload) is not NOT_JSON:
         return payload.replace(b"\n", b" ").replace(b"\r", b" ")
     return payload

@@ -1,4 +1,4 @@
-"""ministack with the gaps closed, served until SIGTERM or SIGINT."""
+"""Serve the patched ministack until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from . import (
     loopback,
     metrics,
     object_files,
+    patching,
     queues,
-    seam,
     state,
     topic_rules,
 )
 
-GRACE = 2.0  # seconds that open requests, such as long polls, may take at a stop
+GRACE = 2.0  # seconds that open requests, such as long polls, get to finish at a stop
 
 logger = logging.getLogger("emulator")
 
 
 def serve(port: int, data: Path, checkpoint_seconds: float) -> None:
-    """Close the gaps, then serve on 127.0.0.1 at ``port`` until told to stop; then the state is written."""
+    """Patch ministack, serve on 127.0.0.1 at ``port`` until told to stop, then save the state."""
     loopback.install()
     for gap in (metrics, alarms, queues, executions, durable_executions, item_batcher, functions, topic_rules):
         gap.install()
@@ -46,7 +46,7 @@ def serve(port: int, data: Path, checkpoint_seconds: float) -> None:
     layers.install(data / "layers")
     object_files.install(data / "puts")
     state.install(data / "journal")
-    state.when_restored(durable_executions.forget_interrupted_work)
+    state.when_restored(durable_executions.discard_interrupted_work)
     _raise_file_limit()
     logging.getLogger("persistence").setLevel(logging.WARNING)
     config = Config()
@@ -75,7 +75,7 @@ async def _serve(config: Config, buffers: firehose.Buffers, checkpoint_seconds: 
             )
         )
 
-    await hypercorn_serve(_stopping_cleanly(buffers, clocks, start), config, shutdown_trigger=stop.wait)
+    await hypercorn_serve(_with_clean_stop(buffers, clocks, start), config, shutdown_trigger=stop.wait)
 
 
 async def _resume_when_ready() -> None:
@@ -98,11 +98,11 @@ async def _every(seconds: float, action: Callable[[], Awaitable[None] | None]) -
             if pending is not None:
                 await pending
         except Exception:
-            logger.exception("the clock of %s failed", getattr(action, "__qualname__", action))
+            logger.exception("the periodic %s failed", getattr(action, "__qualname__", action))
 
 
-def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]], start: Callable[[], None]) -> Any:
-    """ministack's application, which writes its state at its shutdown: nothing may be on its way into it then."""
+def _with_clean_stop(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]], start: Callable[[], None]) -> Any:
+    """Wrap ministack's application so that all work has ended before it saves its state at shutdown."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         async def receive_after_draining() -> Any:
@@ -129,9 +129,9 @@ def _stopping_cleanly(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]
             await ministack_app.app(scope, receive, send)
 
     for name in ("app", "_ready_scripts_state", "_iot_mtls_state"):
-        seam.private(ministack_app, name)
-    seam.private(iot, "mtls_stop")
-    seam.private(iot, "_mtls_context")
+        patching.private(ministack_app, name)
+    patching.private(iot, "mtls_stop")
+    patching.private(iot, "_mtls_context")
     return application
 
 

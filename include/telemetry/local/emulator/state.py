@@ -1,10 +1,10 @@
 """The state of the services on disk, so that a kill loses nothing that was acknowledged.
 
-ministack writes its services' state at a clean stop only. Here a service's state is written before a request that
-changed it is answered. Messages, records, metrics and executions are too many for that: they are in the journal, and
-the state of the services that keep them is written once a while, which makes the journal short again.
+ministack saves its services' state at a clean stop only. Here a service's state is saved before a request that changed
+it is answered. Messages, records, metrics and executions change too often for that. They are journaled, and a
+checkpoint now and then saves the state of all services and begins a new journal file.
 
-Each file is replaced by a rename. There is no moment at which a kill leaves half a state.
+Each state file is replaced by a rename, so a kill never leaves half a file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ministack import app as ministack_app
 from ministack.core import persistence
 from ministack.services import cloudwatch, sqs, stepfunctions
 
-from . import seam
+from . import patching
 from .journal import Position, journal
 
 LARGEST_JOURNAL = 64 << 20
@@ -35,80 +35,80 @@ JOURNALED = (
     *("ChangeMessageVisibility", "ChangeMessageVisibilityBatch"),
     *("PutRecord", "PutRecordBatch", "PutMetricData", "StartExecution", "StopExecution"),
 )
-PASSING = ("AssumeRole", "Publish", "PublishBatch", "PutEvents", "PutLogEvents", "SendTaskHeartbeat", "SendTaskSuccess")
+UNSAVED = ("AssumeRole", "Publish", "PublishBatch", "PutEvents", "PutLogEvents", "SendTaskHeartbeat", "SendTaskSuccess")
 
 logger = logging.getLogger("emulator")
 
 _positions: dict[str, Position] = {}
 _restored: list[Callable[[], None]] = []
-_extra: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {}
+_own_states: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {}
 
 
 def install(folder: Path) -> None:
-    """Save what requests change, keep positions in journaled services' state, and replay ``folder`` at the start."""
+    """Save what requests change, add the journal's position to saved states, and replay ``folder`` at the start."""
     for name in ("_state_format_version", "_json_default"):
-        seam.private(persistence, name)
+        patching.private(persistence, name)
     for name in ("_state_map", "_build_persistence_save_dict", "SERVICE_REGISTRY"):
-        seam.private(ministack_app, name)
+        patching.private(ministack_app, name)
     for key, module in (("sqs", sqs), ("cloudwatch", cloudwatch), ("stepfunctions", stepfunctions)):
-        seam.replace(module, "get_state", _with_position)
-        seam.replace(module, "_restore_state", partial(_taking_position, key))
-    seam.replace(ministack_app, "_load_persisted_state", lambda original: _then_replay(original, folder))
-    seam.replace(ministack_app, "save_all", lambda original: lambda services: _finish())
-    handlers = seam.private(ministack_app, "SERVICE_HANDLERS")
+        patching.replace(module, "get_state", _add_position)
+        patching.replace(module, "_restore_state", partial(_remember_position, key))
+    patching.replace(ministack_app, "_load_persisted_state", lambda original: _replay_after_load(original, folder))
+    patching.replace(ministack_app, "save_all", lambda original: lambda services: _finish())
+    handlers = patching.private(ministack_app, "SERVICE_HANDLERS")
     for service, handler in list(handlers.items()):
-        handlers[service] = _saving(service, handler)
+        handlers[service] = _save_after(service, handler)
 
 
 def keep(key: str, get_state: Callable[[], Any], restore: Callable[[Any], None]) -> None:
-    """Keep the state of something of ours, journaled, like a service's."""
-    _extra[key] = (_with_position(get_state), _taking_position(key, restore))
+    """Save and restore a journaled state of our own, as if it were a service's."""
+    _own_states[key] = (_add_position(get_state), _remember_position(key, restore))
 
 
 def when_restored(action: Callable[[], None]) -> None:
-    """Call ``action`` once all state is loaded and the journal is replayed."""
+    """Call ``action`` after all state is loaded and the journal is replayed."""
     _restored.append(action)
 
 
 def checkpoint() -> None:
-    """Write the state of everything and begin a new journal. Only the event loop's thread may call it."""
+    """Save all state and begin a new journal file. Only the event loop's thread may call it."""
     beginning = journal.rotate()
-    states = {**ministack_app._build_persistence_save_dict(), **{key: kept[0] for key, kept in _extra.items()}}
+    states = {**ministack_app._build_persistence_save_dict(), **{key: kept[0] for key, kept in _own_states.items()}}
     for key, get_state in states.items():
         save(key, get_state)
     journal.remove_before(beginning)
 
 
 def _finish() -> None:
-    """At a clean stop. What the end of the process does to executions, and they to queues, must not be kept."""
+    """Save all state at a clean stop, and close the journal: later effects of the shutdown must not be kept."""
     checkpoint()
     journal.close()
 
 
 def checkpoint_when_long() -> None:
-    """Write the state if the journal has become long."""
+    """Checkpoint if the journal is long."""
     if journal.size > LARGEST_JOURNAL:
         checkpoint()
 
 
 def checkpoint_unless_empty() -> None:
-    """Write the state if there was any event since the last time."""
+    """Checkpoint if there was any event since the last one."""
     if journal.size:
         checkpoint()
 
 
 def save_alarms() -> None:
-    """Write CloudWatch's state: an alarm that has notified must not do so again after a kill."""
+    """Save CloudWatch's state: an alarm that has notified must not notify again after a kill."""
     save("cloudwatch", cloudwatch.get_state)
 
 
 def save(key: str, get_state: Callable[[], Any]) -> None:
-    """Replace the file of a service's state; that of a service that has none stays.
+    """Save a service's state; without a state, the former file stays.
 
     Raises:
-        OSError: it cannot be written; the former file stays.
+        OSError: the file cannot be written; the former one stays.
     """
-    state = _calmly(get_state)
+    state = _retry_while_changing(get_state)
     if state is None:
         return
     document = {"__ministack_format__": persistence._state_format_version(key), "payload": state}
@@ -119,8 +119,8 @@ def save(key: str, get_state: Callable[[], Any]) -> None:
     new.replace(path)
 
 
-def _calmly(get_state: Callable[[], Any]) -> Any:
-    """The state, asked for again where another thread changed it while it was copied."""
+def _retry_while_changing(get_state: Callable[[], Any]) -> Any:
+    """Get the state, again if another thread changed it while it was copied."""
     for _ in range(20):
         try:
             return get_state()
@@ -129,15 +129,15 @@ def _calmly(get_state: Callable[[], Any]) -> Any:
     return get_state()
 
 
-def _with_position(get_state: Any) -> Any:
-    def state_at_position() -> Any:
+def _add_position(get_state: Any) -> Any:
+    def get_state_and_position() -> Any:
         with journal:
             return {**get_state(), POSITION: list(journal.position())}
 
-    return state_at_position
+    return get_state_and_position
 
 
-def _taking_position(key: str, restore: Any) -> Any:
+def _remember_position(key: str, restore: Any) -> Any:
     def restore_and_remember(state: Any) -> None:
         if state:
             number, offset = state.pop(POSITION, (0, 0))
@@ -147,10 +147,10 @@ def _taking_position(key: str, restore: Any) -> Any:
     return restore_and_remember
 
 
-def _then_replay(load: Any, folder: Path) -> Any:
+def _replay_after_load(load: Any, folder: Path) -> Any:
     def load_and_replay() -> None:
         load()
-        for key, (_, restore) in _extra.items():
+        for key, (_, restore) in _own_states.items():
             restore(persistence.load_state(key))
         if replayed := journal.open(folder, _positions):
             logger.info("%d events since the state was last written", replayed)
@@ -161,13 +161,13 @@ def _then_replay(load: Any, folder: Path) -> Any:
     return load_and_replay
 
 
-def _saving(service: str, handle: Any) -> Any:
+def _save_after(service: str, handle: Any) -> Any:
     registered = ministack_app.SERVICE_REGISTRY[service]
     keys = [registered.get("state_key", registered["module"]), *registered.get("sub_modules", ())]
 
     async def handle_and_save(method: str, path: str, headers: Any, body: Any, query: Any) -> Any:
         answer = await handle(method, path, headers, body, query)
-        if answer[0] < 400 and changes(service, method, path, headers, body, query):
+        if answer[0] < 400 and changes_saved_state(service, method, path, headers, body, query):
             for key in keys:
                 module: Any = sys.modules.get(f"ministack.services.{ministack_app._state_map[key]}")
                 if hasattr(module, "get_state"):
@@ -177,19 +177,19 @@ def _saving(service: str, handle: Any) -> Any:
     return handle_and_save
 
 
-def changes(service: str, method: str, path: str, headers: Any, body: Any, query: Any) -> bool:
-    """Whether a request may change state that is neither journaled nor, as S3's objects, a file of its own."""
+def changes_saved_state(service: str, method: str, path: str, headers: Any, body: Any, query: Any) -> bool:
+    """Whether a request may change state that is neither journaled nor an S3 object's file."""
     if service == "s3":
         return method not in ("GET", "HEAD") and "/" not in path.strip("/")
     action = _action(path, headers, body, query)
     if action:
-        return not action.startswith(READING) and action not in JOURNALED and action not in PASSING
-    passing = (service == "iot-data" and path.startswith("/topics/")) or path.endswith("/invocations")
-    return method not in ("GET", "HEAD", "OPTIONS") and not passing
+        return not action.startswith(READING) and action not in JOURNALED and action not in UNSAVED
+    unsaved = (service == "iot-data" and path.startswith("/topics/")) or path.endswith("/invocations")
+    return method not in ("GET", "HEAD", "OPTIONS") and not unsaved
 
 
 def _action(path: str, headers: Any, body: Any, query: Any) -> str:
-    """The operation's name, empty for services that go by method and path."""
+    """The operation's name, empty for services that have method and path instead."""
     target: str = headers.get("x-amz-target", "")
     if target:
         return target.rsplit(".", 1)[-1]

@@ -1,11 +1,11 @@
 """IoT topic rules: the firehose and s3 actions, payloads that are not JSON, the error action, and metrics.
 
-A message's SELECT is evaluated once, and all actions get the same bytes. SQS bodies are text: what SQS cannot take (no
-UTF-8, a control character, nothing at all) fails that action, and the rule's error action gets the original payload.
-ministack drops what is not UTF-8, and passes silently over actions that it does not know.
+SELECT is evaluated once per message, and all actions get the same bytes. SQS takes text only: a body that is empty, not
+UTF-8 or has control characters fails that action, and the rule's error action gets the original payload. ministack
+drops payloads that are not UTF-8, and silently ignores actions that it does not know.
 
-What a message does to queues, delivery streams and counters is one event of the journal, written before the message is
-acknowledged: a kill leaves all of it or nothing.
+All that a message changes in queues, delivery streams and metrics is one event of the journal, written before the
+message is acknowledged: a kill leaves all of it or nothing.
 
 https://docs.aws.amazon.com/iot/latest/developerguide/kinesis-firehose-rule-action.html
 https://docs.aws.amazon.com/iot/latest/developerguide/s3-rule-action.html
@@ -26,15 +26,15 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import iot
 
-from . import firehose, rule_sql, seam
+from . import firehose, patching, rule_sql
 from .journal import journal
 from .metrics import Metric, record
 from .objects import put_object
 from .rule_sql import NOT_JSON, Message, Selected, parse, select
 
 SEPARATORS = {None: b"", "\n": b"\n", "\t": b"\t", "\r\n": b"\r\n", ",": b","}
-IN_ONE_EVENT = ("firehose", "sqs")
-LEFT_TO_MINISTACK = ("lambda", "republish", "dynamoDBv2", "sns")
+IMMEDIATE_ACTIONS = ("firehose", "sqs")
+MINISTACK_ACTIONS = ("lambda", "republish", "dynamoDBv2", "sns")
 USED = (
     "_dispatch_rule_action",
     "_dispatch_rule_sqs",
@@ -49,12 +49,12 @@ logger = logging.getLogger("iot")
 
 
 def install() -> None:
-    """Replace the run of a rule's actions."""
+    """Replace how ministack runs a rule's actions."""
     rule_sql.install()
     for name in USED:
-        seam.private(iot, name)
+        patching.private(iot, name)
     iot._RULE_ACTION_RESOURCE_KEYS.update(firehose=("deliveryStreamName",), s3=("bucketName",))
-    seam.replace(iot, "_run_rule_actions", lambda original: run)
+    patching.replace(iot, "_run_rule_actions", lambda original: run)
 
 
 async def run(
@@ -76,14 +76,14 @@ async def run(
         if selected is None:
             return
         for kind, action in _actions(rule):
-            if kind in IN_ONE_EVENT:
+            if kind in IMMEDIATE_ACTIONS:
                 try:
-                    _send(message, kind, action, selected)
+                    _run_immediate(message, kind, action, selected)
                 except Exception as error:  # one failing action must not stop the others
                     failures.append(_failed(message, kind, action, error))
                 else:
                     record(_metric(message, "Success", kind))
-    failures += [failure async for failure in _take_slow_actions(message, selected)]
+    failures += [failure async for failure in _run_slow_actions(message, selected)]
     if failures:
         await _run_error_action(message, failures)
 
@@ -101,20 +101,20 @@ def _selected(message: Message) -> Selected | None:
         return None
 
 
-async def _take_slow_actions(message: Message, selected: Selected) -> AsyncIterator[dict[str, str]]:
-    """The actions that take their time; what failed of them."""
+async def _run_slow_actions(message: Message, selected: Selected) -> AsyncIterator[dict[str, str]]:
+    """Run the actions that may take time; yield their failures."""
     for kind, action in _actions(message.rule):
-        if kind not in IN_ONE_EVENT:
+        if kind not in IMMEDIATE_ACTIONS:
             try:
-                await _act(message, kind, action, selected)
+                await _run_action(message, kind, action, selected)
             except Exception as error:
                 yield _failed(message, kind, action, error)
             else:
                 record(_metric(message, "Success", kind))
 
 
-def _send(message: Message, kind: str, action: dict[str, Any], selected: Selected) -> None:
-    """The actions that are done at once."""
+def _run_immediate(message: Message, kind: str, action: dict[str, Any], selected: Selected) -> None:
+    """Run an action that completes at once."""
     spec = action[kind]
     scope = message.account, message.region
     if kind == "firehose":
@@ -125,15 +125,15 @@ def _send(message: Message, kind: str, action: dict[str, Any], selected: Selecte
         iot._dispatch_rule_sqs(*scope, message.rule_name, {**spec, "useBase64": False}, encoded.decode())
 
 
-async def _act(message: Message, kind: str, action: dict[str, Any], selected: Selected) -> None:
+async def _run_action(message: Message, kind: str, action: dict[str, Any], selected: Selected) -> None:
     spec = action.get(kind) or {}
     scope = message.account, message.region
-    if kind in IN_ONE_EVENT:
-        _send(message, kind, action, selected)
+    if kind in IMMEDIATE_ACTIONS:
+        _run_immediate(message, kind, action, selected)
     elif kind == "s3":
         key = re.sub(r"\$\{(.+?)\}", lambda found: _substitute(message, found[1]), spec["key"])
         await put_object(*scope, spec["bucketName"], key, selected.data)
-    elif kind in LEFT_TO_MINISTACK:
+    elif kind in MINISTACK_ACTIONS:
         value = parse(selected.data) if selected.value is NOT_JSON else selected.value
         if value is NOT_JSON:
             raise ValueError(f"a {kind} action takes JSON only")
@@ -151,7 +151,7 @@ def _substitute(message: Message, expression: str) -> str:
 
 
 def _failed(message: Message, kind: str, action: dict[str, Any], error: Exception) -> dict[str, str]:
-    """Count and log it; what the error action is told of it."""
+    """Count and log a failed action; return what the error action is told about it."""
     record(_metric(message, "Failure", kind))
     logger.warning("IoT rule %s: %s action failed: %s", message.rule_name, kind, error)
     return {
@@ -162,7 +162,7 @@ def _failed(message: Message, kind: str, action: dict[str, Any], error: Exceptio
 
 
 async def _run_error_action(message: Message, failures: list[dict[str, str]]) -> None:
-    """Hand one document about all failed actions to the error action."""
+    """Give the error action one document about all failed actions."""
     action = message.rule.get("errorAction")
     if not action:
         return
@@ -177,7 +177,7 @@ async def _run_error_action(message: Message, failures: list[dict[str, str]]) ->
     }
     kind = next(iter(action), "?")
     try:
-        await _act(message, kind, action, Selected(json.dumps(document).encode(), document))
+        await _run_action(message, kind, action, Selected(json.dumps(document).encode(), document))
     except Exception as error:  # AWS gives up here too, and counts it
         record(_metric(message, "ErrorActionFailure", kind))
         logger.warning("IoT rule %s: error action failed: %s", message.rule_name, error)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from telemetry.config.alarms import alarms_of
 from telemetry.config.settings import Alarm
-from telemetry.interval import Lane
 from telemetry.local.provision.site import Site, differs
 
 
@@ -24,28 +24,17 @@ def provision_alarms(site: Site) -> None:
 
 def wanted_alarms(site: Site) -> Iterator[dict[str, Any]]:
     """What PutMetricAlarm is to be told, for every alarm."""
-    names = site.settings.names
-    for stream in site.streams:
-        values = {
-            "prefix": names.prefix,
-            "stream": stream,
-            "queue": names.queue(stream),
-            "dead_letter_queue": names.dead_letter_queue(stream),
-        }
-        for alarm in site.settings.alarms.values():
-            for lane in Lane if alarm.each == "lane" else ("",):
-                yield _request(site, alarm, {**values, "lane": str(lane)})
+    for _, alarm in alarms_of(site.settings, site.streams):
+        yield _request(site, alarm)
 
 
-def _request(site: Site, alarm: Alarm, values: Mapping[str, str]) -> dict[str, Any]:
+def _request(site: Site, alarm: Alarm) -> dict[str, Any]:
     return {
-        "AlarmName": alarm.name.format_map(values),
+        "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
         "Namespace": alarm.namespace,
         "MetricName": alarm.metric,
-        "Dimensions": [
-            {"Name": name, "Value": value.format_map(values)} for name, value in sorted(alarm.dimensions.items())
-        ],
+        "Dimensions": [{"Name": name, "Value": value} for name, value in sorted(alarm.dimensions.items())],
         "Statistic": alarm.statistic,
         "ComparisonOperator": alarm.comparison,
         "Threshold": alarm.threshold,

@@ -1,4 +1,7 @@
-"""Columns of tables that follow from a contract: they are only ever added."""
+"""The tables as the database has them: whether one is there, its columns and its partitions.
+
+Columns follow from a contract, and are only ever added.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,22 @@ from psycopg2 import sql
 
 from telemetry.errors import TelemetryError
 from telemetry.warehouse.connection import Cursor
+
+
+def table_exists(cursor: Cursor, table: str) -> bool:
+    """Whether there is such a table."""
+    cursor.execute("SELECT to_regclass(quote_ident(%s)) IS NOT NULL", (table,))
+    return cursor.fetchall() == [(True,)]
+
+
+def partitions_of(cursor: Cursor, table: str) -> set[str]:
+    """The names of a table's partitions; none where it is missing."""
+    cursor.execute(
+        """SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+        WHERE inhparent = to_regclass(quote_ident(%s))""",
+        (table,),
+    )
+    return {name for (name,) in cursor}
 
 
 def columns_of(cursor: Cursor, table: str) -> dict[str, str]:
@@ -35,7 +54,7 @@ def add_columns(cursor: Cursor, stream: str, table: str, wanted: Iterable[tuple[
             done.append(f"column {table}.{name}")
         elif present[name] != type_:
             raise TelemetryError(
-                f"Stream {stream}: field {name} is {type_} in the contract, and {present[name]} in the table {table}.",
-                "A column keeps its type: give the field of the other type another name.",
+                f"Stream {stream}: field {name} is {type_} in the contract, but {present[name]} in the table {table}.",
+                "A column cannot change its type. Give the field a new name.",
             )
     return done

@@ -1,4 +1,4 @@
-"""The seam with ministack: private names, replaced only where they are certain to be there."""
+"""Patches to ministack: a private name is replaced only if this version of ministack has it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 
 def private(module: Any, name: str) -> Any:
-    """The private ``name`` of a ministack module, or the end of the start in plain words."""
+    """Return the private ``name`` of a ministack module; without it, say so and exit with code 3."""
     try:
         return getattr(module, name)
     except AttributeError:
@@ -16,11 +16,11 @@ def private(module: Any, name: str) -> Any:
 
 
 def replace(module: Any, name: str, make: Callable[[Any], Any]) -> None:
-    """Put ``make(original)`` in the place of ``module.name``."""
+    """Replace ``module.name`` with ``make(original)``."""
     setattr(module, name, make(private(module, name)))
 
 
 def refuse(what: str) -> NoReturn:
-    """End the start, because ``what`` is not as it is in the version that was asked for."""
+    """Say that ``what`` differs from the required version of ministack, and exit with code 3."""
     print(f"{what} is not what ministack's version promises: run make setup", file=sys.stderr, flush=True)
     sys.exit(3)

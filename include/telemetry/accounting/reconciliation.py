@@ -1,0 +1,92 @@
+"""What a past day came to: every message that was received on it, lane by lane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from telemetry.accounting import queue_lane
+from telemetry.accounting.conservation import LaneCounter, LaneSums, count_traffic, count_until_it_adds_up
+from telemetry.accounting.scope import Scope
+from telemetry.accounting.unloaded_objects import Messages, UnloadedObjects
+from telemetry.aws import metrics
+from telemetry.aws.clients import client
+from telemetry.config.deployment import Deployment
+from telemetry.config.settings import Settings
+from telemetry.interval import Interval, Lane
+from telemetry.warehouse.connection import Connection
+from telemetry.warehouse.reconciliations import Reconciliation
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Counts a stream's messages that were received on ``day``, in UTC."""
+
+    connection: Connection
+    deployment: Deployment
+    settings: Settings
+    stream: str
+    day: date
+    now: datetime
+
+    def ensure_queue_drained(self) -> None:
+        """Check that no message of the day is in the queue any more.
+
+        Raises:
+            DayNotReadyError: one is.
+        """
+        if self._has_metrics:
+            queue = self.settings.names.queue(self.stream)
+            queue_lane.ensure_queue_drained(self.day, client("cloudwatch"), client("sqs"), queue, self.stream, self.now)
+
+    def reconcile(self) -> list[Reconciliation]:
+        """Count every lane.
+
+        Published are the matches of the stream's topic rule, and for the lake the records of the history objects in
+        the day's partitions. Of a day before the first of which CloudWatch has every sum, the history objects alone are
+        counted, on both sides, and the queue lane is not.
+
+        Raises:
+            DayNotReadyError: the dead letters cannot be counted.
+        """
+        lanes = count_until_it_adds_up(self._lanes if self._has_metrics else self._history)
+        return [
+            Reconciliation(
+                self.stream, lane, self.day, sums.published, sums.accounted, sums.in_flight, sums.unaccounted
+            )
+            for lane, sums in lanes.items()
+        ]
+
+    @property
+    def _has_metrics(self) -> bool:
+        return self.day >= metrics.first_day(self.now)
+
+    def _lanes(self) -> Mapping[Lane, LaneSums]:
+        """Of Firehose's buffer, what it may hold of the day's records: none, once the day's last partition is settled.
+
+        A day is closed once, so that nothing is in flight for as long as Firehose may try. Where S3 does not take an
+        object, it tries for up to 24 hours. Its messages are unaccounted for until it is there: then ``close_day`` is
+        to be cleared, and the day adds up.
+        """
+        names, span = self.settings.names, Interval.day(self.day)
+        traffic = count_traffic(
+            client("cloudwatch"), names, [self.stream], span, now=self.now, held=self.settings.partition_grace
+        )
+        queue = names.dead_letter_queue(self.stream)
+        dead = queue_lane.dead_letters(self.day, self.connection, client("sqs"), queue)
+        return self._counter(Scope.of_day(self.day)).lanes(traffic[self.stream], Messages(ids=dead))
+
+    def _history(self) -> Mapping[Lane, LaneSums]:
+        return self._counter(Scope.history_of_day(self.day)).history()
+
+    def _counter(self, scope: Scope) -> LaneCounter:
+        objects = UnloadedObjects(
+            self.connection,
+            client("s3"),
+            self.deployment.raw_bucket,
+            self.stream,
+            queue_retention=timedelta(seconds=self.settings.queue.retention_seconds),
+            now=self.now,
+        )
+        return LaneCounter(self.connection, objects, scope)

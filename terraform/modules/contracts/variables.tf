@@ -1,4 +1,0 @@
-variable "folder" {
-  description = "The folder with a file for every stream."
-  type        = string
-}
