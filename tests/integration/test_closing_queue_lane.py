@@ -101,7 +101,7 @@ def test_of_more_dead_letters_than_can_be_counted_the_error_says_so(
 ) -> None:
     monkeypatch.setattr(queue_lane, "DEAD_LETTERS_MAX", 5)
     send_dead(ground, 3)
-    with pytest.raises(DayNotReadyError, match=r"has 6 messages, and no more than 5 dead letters .* dlq redrive"):
+    with pytest.raises(DayNotReadyError, match=r"has 6 messages, but at most 5 dead letters .* dlq redrive"):
         ground.close()
     assert visible(ground) == 6
 

@@ -205,7 +205,9 @@ def test_a_drain_keeps_to_its_limits() -> None:
     lines = [len(etl.gunzip(content).splitlines()) for content in objects().values()]
     assert sum(lines) == 35
     assert max(lines) == 20
-    assert drained(queue, queue_object_bytes=1) == 25
+    assert drained(queue, name="by-bytes", queue_object_bytes=1) == 25
+    singles = [content for key, content in objects().items() if "by-bytes" in key]
+    assert [len(etl.gunzip(content).splitlines()) for content in singles] == [1] * 25
 
 
 def test_a_drain_out_of_time_leaves_the_rest() -> None:

@@ -99,4 +99,4 @@ def _delete(sqs: Any, queue_url: str, pool: ThreadPoolExecutor, messages: list[S
 
 
 def _size(message: SqsMessage) -> int:
-    return len(message["Body"])
+    return len(message["Body"].encode("utf-8", "surrogatepass"))

@@ -59,7 +59,8 @@ class AwaitHourOperator(_SensingOperator):
     """Waits until an hour partition is settled, as Firehose has delivered it, and looks once what is to be loaded.
 
     That is what the ledger lacks of the hour and of the hours that its load looks back to. Returns the number of
-    objects. Waits in the triggerer; an hour that is settled already is looked at straight away.
+    objects. Waits in the triggerer; an hour that is settled already is looked at straight away. The look is a worker's,
+    for it asks the warehouse, which would hold up every other trigger.
     """
 
     def execute(self, context: Context) -> int:
