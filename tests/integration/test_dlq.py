@@ -198,7 +198,7 @@ def test_a_message_that_sqs_refuses_stays_and_is_said(
     queue, dead = queues
     send(dead, [etl.envelope(reading(1)), etl.envelope(reading(2, note="x" * 3000))])
     etl.sqs().set_queue_attributes(QueueUrl=queue, Attributes={"MaximumMessageSize": "2048"})
-    assert "SQS refused 1 messages, which stay dead letters" in said(capsys, "redrive", "-s", STREAM.stream, code=1)
+    assert "SQS refused 1 messages; they are still dead letters" in said(capsys, "redrive", "-s", STREAM.stream, code=1)
     assert (depth(queue), depth(dead)) == (1, 1)
 
 

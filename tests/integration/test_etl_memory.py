@@ -75,7 +75,8 @@ def test_a_queue_object_s_messages_are_held_and_not_their_rows(warehouse: Connec
     rejects = ParquetFileWriter(path, rejects_schema(Lane.queue), ["line"])
     for number in range(10):  # each message holds an array of many rows
         rejects.rows = [
-            ("wrong_type", "", b"0", number, item, f"m-{number}", HOUR_START.date()) for item in range(20_000)
+            ("wrong_type", "", b"0", None, None, None, number, item, f"m-{number}", HOUR_START.date())
+            for item in range(20_000)
         ]
         rejects.flush()
     rejects.close({})

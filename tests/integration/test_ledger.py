@@ -199,8 +199,8 @@ def test_counts_are_by_stream_lane_and_partition(warehouse: Connection) -> None:
     add_object(warehouse, load, "b", 1, 0, 1, 0, 0)
     add_object(warehouse, load, "c", 3, 2, 0, 3, 0, lane=Lane.queue)
     assert [tuple(row) for row in counts(warehouse)] == [
-        ("door", "lake", HOUR_START, 2, 11, 0, 13, 8, 4, 1),
-        ("door", "queue", HOUR_START, 1, 3, 2, 3, 0, 3, 0),
+        ("door", "lake", HOUR_START, 2, 11, 0, 13, 8, 4, 1, 0),
+        ("door", "queue", HOUR_START, 1, 3, 2, 3, 0, 3, 0, 0),
     ]
     assert counts(warehouse, stream="gate") == []
     assert counts(warehouse, start=HOUR_START + HOUR) == []

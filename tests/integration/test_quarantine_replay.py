@@ -354,7 +354,7 @@ def test_the_command_tells_what_moved_and_what_did_not(
     put_raw([hot(1), hot(2), b"nonsense", b"x" * 300_000])
     Execution("telemetry").run()
     streams = mended()
-    monkeypatch.setattr(contracts, "load_streams", lambda *_: streams)
+    monkeypatch.setattr(contracts, "read_streams", lambda *_: contracts.StreamFiles(streams, []))
 
     def said(*arguments: str) -> str:
         with pytest.raises(SystemExit) as ending:

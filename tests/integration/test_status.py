@@ -148,7 +148,7 @@ def test_the_environment_of_another_stack_is_refused(
     for arguments in (("loads",), ("dlq", "list"), ("quarantine", "list")):
         ended = run(capsys, *arguments)
         assert (ended.code, ended.out) == (1, "")
-        assert f"AWS_ENDPOINT_URL is {endpoint}, the stack here has {site.endpoint}." in ended.err
+        assert f"AWS_ENDPOINT_URL is {endpoint}, the local stack has {site.endpoint}." in ended.err
         assert 'Run `eval "$(telemetry env)"` again.' in ended.err
     told = json.loads((ended := run(capsys, "status", "--json")).out)
     assert (ended.code, told["services"]["postgres"], told["streams"]) == (1, "healthy", {})

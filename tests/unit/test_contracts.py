@@ -73,11 +73,11 @@ def test_only_the_queues_files_know_messages(tmp_path: Path) -> None:
         ("path: state.open", "path: at", 4, "event_time.path: at.ms: another field reads the value"),
         ("  count:", "  load_id:", 7, "fields.load_id: a column of that name is there already"),
         ("  count:", "  Count:", 7, "Count"),
-        ("  count:", "  open:", 7, "is named twice"),
+        ("  count:", "  open:", 7, "appears twice"),
         ("epoch_milliseconds", "epoch_minutes", 4, "event_time.format"),
         ("device: {path: device_id}", "device: {path: device_id, colour: red}", 3, "device.colour"),
         ("stream: door", "stream: door\nevent_time_ahead_seconds: 1000000000000", 2, "event_time_ahead_seconds"),
-        ("stream: door", "stream: [", 3, "not YAML"),
+        ("stream: door", "stream: [", 3, "not valid YAML"),
         ("stream: door", "stream: gate", 1, "does not match the file name"),
     ],
 )

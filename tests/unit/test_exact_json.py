@@ -22,7 +22,11 @@ LATEST = datetime(2026, 6, 1, tzinfo=UTC)
 
 texts = st.text(max_size=6) | st.sampled_from(["\0", "a\0b", "\ud83d", "$json", "\ud83d\0"])
 documents = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=10,
 )
@@ -72,7 +76,7 @@ def test_two_numbers_share_an_id_only_if_they_are_the_same_number(first: str, se
 def test_two_documents_share_an_id_only_if_they_are_the_same(first: Any, second: Any) -> None:
     canonical = [_canonical(json.loads(json.dumps(document))) for document in (first, second)]
     ids = [id_of(json.dumps(document), "1") for document in (first, second)]
-    assert (ids[0] == ids[1]) == (canonical[0] == canonical[1])
+    assert ids[0] != ids[1] or canonical[0] == canonical[1]
 
 
 def _canonical(value: Any) -> str:

@@ -63,7 +63,8 @@ def test_names_and_templates_are_those_of_the_settings() -> None:
 
 
 def test_tables_have_the_columns_of_the_parquet_files(include: Path) -> None:
-    lines = "".join(f"  a_{type_}: {{type: {type_}}}\n" for type_ in FieldType)
+    formats = {FieldType.timestamp: ", format: iso8601"}
+    lines = "".join(f"  a_{type_}: {{type: {type_}{formats.get(type_, '')}}}\n" for type_ in FieldType)
     (include / STREAMS.name / "soil.yaml").write_text(f"{SOIL}fields:\n{lines}")
     told, stream = streams_document(include)["streams"]["soil"], load_streams(include / STREAMS.name)["soil"]
     columns = {table: {one["name"]: one["type"] for one in made["columns"]} for table, made in told["tables"].items()}
@@ -77,6 +78,8 @@ def test_tables_have_the_columns_of_the_parquet_files(include: Path) -> None:
         "a_double": "double",
         "a_integer": "bigint",
         "a_boolean": "boolean",
+        "a_timestamp": "timestamp",
+        "a_json": "string",
         "extra": "string",
         "line": "bigint",
         "item": "int",
@@ -110,9 +113,14 @@ def test_a_partition_of_a_table_is_where_its_objects_lie() -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("streams/telemetry.yaml", "type: double, unit: °C", "type: dooble", "8: fields.temperature.type: "),
+        ("streams/telemetry.yaml", "type: double, unit: °C", "type: dooble", "9: fields.temperature.type: "),
         ("streams/telemetry.yaml", "stream: telemetry", "stream: soil", "2: stream: the name 'soil' does not match"),
-        ("streams/telemetry.yaml", "+/telemetry", "+/environment", "4: topic: .* already used by .*environment.yaml"),
+        (
+            "streams/telemetry.yaml",
+            "+/telemetry",
+            "+/environment",
+            "4: topic: .* takes messages of .* the topic of stream environment",
+        ),
         ("settings.yaml", "  stream: telemetry", "  stream: soil", r"\d+: simulator.stream: there is no stream 'soil'"),
         ("settings.yaml", "max_receive_count: 5", "max_receive_count: 0", r"\d+: queue.max_receive_count: "),
     ],

@@ -53,9 +53,9 @@ def take_out(value: Any, steps: Sequence[Step]) -> None:
 def drop_empty(value: Any, steps: Sequence[Step]) -> None:
     """Take the objects along the way out that are empty, from the inside out."""
     for depth in range(len(steps), 0, -1):
-        holder, inner = look_up(value, steps[: depth - 1]), look_up(value, steps[:depth])
-        if inner == {} and type(holder) is dict:
-            del holder[steps[depth - 1]]
+        holder, name = look_up(value, steps[: depth - 1]), steps[depth - 1]
+        if type(holder) is dict and name in holder and holder[name] in ({}, None):
+            del holder[name]
 
 
 def copied_along(value: Any, steps: Sequence[Step]) -> Any:

@@ -29,6 +29,8 @@ TYPES: dict[FieldType, tuple[str, str]] = {
     FieldType.double: ("double precision", "float64"),
     FieldType.integer: ("bigint", "int64"),
     FieldType.boolean: ("boolean", "bool"),
+    FieldType.timestamp: ("timestamp with time zone", "timestamp[us, UTC]"),
+    FieldType.json: ("jsonb", "string"),
 }
 GLUE = {
     "string": "string",
