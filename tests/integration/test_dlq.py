@@ -46,7 +46,7 @@ def queues(aws: Emulator) -> Iterator[tuple[str, str]]:
     sqs.delete_queue(QueueUrl=dead)
 
 
-def depth(url: str) -> int:
+def queue_depth(url: str) -> int:
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     attributes = etl.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return sum(int(attributes[name]) for name in names)
@@ -60,7 +60,7 @@ def visible(url: str) -> int:
 def fail_to_take(url: str) -> None:
     """Receive every message as often as may be, and delete none."""
     sqs = etl.sqs()
-    while depth(url):
+    while queue_depth(url):
         sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
 
 
@@ -95,9 +95,9 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
     began = datetime.now(UTC) - timedelta(seconds=1)
     device.publish(STREAM.topic_of("device-1"), *payloads)
     device.close()
-    until(lambda: depth(queue) == 3, "the messages")
+    until(lambda: queue_depth(queue) == 3, "the messages")
     fail_to_take(queue)
-    assert (depth(queue), depth(dead)) == (0, 3)
+    assert (queue_depth(queue), queue_depth(dead)) == (0, 3)
     assert (lane().published - before, lane().in_flight, lane().unaccounted - before) == (3, 3, 0)
 
     listed = json.loads(said(capsys, "list", "--stream", STREAM.stream, "--json"))
@@ -108,11 +108,11 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
     assert all(one["receive_count"] >= RECEIVES for one in listed)
     assert all(began.isoformat() <= one["received_at"] <= one["sent_at"] for one in listed)
     assert "\x1b" not in said(capsys, "list", "--stream", STREAM.stream)
-    assert depth(dead) == 3
+    assert queue_depth(dead) == 3
 
     answer = json.loads(said(capsys, "redrive", "--stream", STREAM.stream, "--json"))
     assert answer == [{"stream": STREAM.stream, "moved": 3, "refused": 0}]
-    assert (depth(queue), depth(dead)) == (3, 0)
+    assert (queue_depth(queue), queue_depth(dead)) == (3, 0)
     assert (lane().in_flight, lane().unaccounted - before) == (3, 0)
     assert queue_execution().run()["rows_read"] == 3
     assert ledger_of(warehouse) == [(3, 0, 3, 1, 0, 2)]
@@ -128,7 +128,7 @@ def test_a_look_changes_nothing_and_can_be_repeated_at_once(queues: tuple[str, s
     for limit, expected in ((100, 25), (25, 25), (7, 7), (0, 0)):
         assert len(list_dead_letters(etl.sqs(), dead, limit)) == expected
     assert len(etl.sqs().receive_message(QueueUrl=dead, MaxNumberOfMessages=10)["Messages"]) == 10
-    assert depth(dead) == 25
+    assert queue_depth(dead) == 25
 
 
 def test_bodies_that_are_envelopes_are_sent_as_they_are(aws: Emulator, queues: tuple[str, str]) -> None:
@@ -141,7 +141,7 @@ def test_bodies_that_are_envelopes_are_sent_as_they_are(aws: Emulator, queues: t
     assert seen == sorted(seen)
     assert seen[-1] == 34
     assert sorted(aws.messages(queue)) == sorted(sent)
-    assert depth(dead) == 0
+    assert queue_depth(dead) == 0
     assert redrive(etl.sqs(), dead, queue).moved == 0
 
 
@@ -182,7 +182,7 @@ def test_one_that_dies_between_send_and_delete_counts_no_message_twice(
     sqs.meta.events.register("before-call.sqs.DeleteMessageBatch", kill)
     with pytest.raises(KilledError):
         redrive(sqs, dead, queue)
-    assert (depth(queue), depth(dead)) == (5, 5)
+    assert (queue_depth(queue), queue_depth(dead)) == (5, 5)
     assert queue_execution().run()["loaded"] == 5
     until(lambda: visible(dead) == 5, "the messages to come back")
     assert redrive(etl.sqs(), dead, queue).moved == 5
@@ -199,7 +199,7 @@ def test_a_message_that_sqs_refuses_stays_and_is_said(
     send(dead, [etl.envelope(reading(1)), etl.envelope(reading(2, note="x" * 3000))])
     etl.sqs().set_queue_attributes(QueueUrl=queue, Attributes={"MaximumMessageSize": "2048"})
     assert "SQS refused 1 messages; they are still dead letters" in said(capsys, "redrive", "-s", STREAM.stream, code=1)
-    assert (depth(queue), depth(dead)) == (1, 1)
+    assert (queue_depth(queue), queue_depth(dead)) == (1, 1)
 
 
 def test_a_stream_without_queues_is_named(aws: Emulator) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from telemetry.aws.metrics import oldest_message_sent
-from telemetry.aws.queues import depth, message_id_and_time, peek, queue_url
+from telemetry.aws.queues import message_id_and_time, peek, queue_depth, queue_url
 from telemetry.config.names import Names
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
@@ -31,7 +31,7 @@ class QueueDepths(NamedTuple):
 def queue_depths(sqs: Any, names: Names, stream: str) -> QueueDepths:
     """The messages of any day."""
     queues = names.queue(stream), names.dead_letter_queue(stream)
-    return QueueDepths(*(depth(sqs, queue_url(sqs, queue)) for queue in queues))
+    return QueueDepths(*(queue_depth(sqs, queue_url(sqs, queue)) for queue in queues))
 
 
 def ensure_queue_drained(day: date, cloudwatch: Any, sqs: Any, queue: str, stream: str, now: datetime) -> None:
@@ -40,7 +40,7 @@ def ensure_queue_drained(day: date, cloudwatch: Any, sqs: Any, queue: str, strea
     Raises:
         DayNotReadyError: it does.
     """
-    if not depth(sqs, queue_url(sqs, queue)):
+    if not queue_depth(sqs, queue_url(sqs, queue)):
         return
     sent = oldest_message_sent(cloudwatch, queue, now)
     if sent and sent < Interval.day(day).end:
@@ -63,7 +63,7 @@ def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> fro
     url = queue_url(sqs, queue)
     ids: set[str] = set()
     with session_advisory_lock(connection, f"looking at {queue}"):
-        there, seen = depth(sqs, url), 0
+        there, seen = queue_depth(sqs, url), 0
         if 0 < there <= DEAD_LETTERS_MAX:
             # The depth is an estimate: there may be more.
             for message in peek(sqs, url, DEAD_LETTERS_MAX + 1):

@@ -89,7 +89,7 @@ def visible_messages(sqs: Any, url: str) -> int:
     return _attribute_sum(sqs, url, "ApproximateNumberOfMessages")
 
 
-def depth(sqs: Any, url: str) -> int:
+def queue_depth(sqs: Any, url: str) -> int:
     """About how many messages a queue has: those to be received, those received and not deleted, and those delayed."""
     return _attribute_sum(
         sqs,
