@@ -1,4 +1,4 @@
-"""One DAG for all streams: the daily upkeep of the warehouse."""
+"""One DAG for all streams: the daily maintenance of the warehouse."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from telemetry_airflow.operators.maintenance import (
 )
 
 DOC = """
-Keeps the warehouse in order, once a day and for all streams. Each task may be run again at any time. *Trigger* it after
-a deployment: it makes the tables of a new warehouse and the columns of new fields.
+Maintains the warehouse once a day, for all streams. Each task may be run again at any time. *Trigger* the DAG after a
+deployment: it creates the tables of a new warehouse and the columns of new fields.
 
-- **migrate** brings the tables up to the migrations and the contracts, as `telemetry migrate` does.
-- **partitions_ahead** makes the partitions of readings for the months ahead, and gives a month of history that fills
-  the default partition one of its own. Loads wait meanwhile; none fails.
-- **retention** takes away what is older than `retention` in `include/settings.yaml` says: ids of queue messages, and,
-  where the settings say so, months of readings and old quarantine. What is dropped is counted in `dropped_rows`.
-- **abandoned_loads** closes as failed the loads that are open although their execution is over or was never started.
+- **migrate** applies the migrations and updates the tables to the contracts, as `telemetry migrate` does.
+- **partitions_ahead** creates the partitions of readings for the coming months. If a month of history fills the
+  default partition, the task gives it a partition of its own. Loads wait in the meantime; none fails.
+- **retention** deletes what is older than `retention` in `include/settings.yaml` allows: ids of queue messages, and,
+  if the settings say so, months of readings and old quarantined rows. It counts what it deletes in `dropped_rows`.
+- **abandoned_loads** closes loads as failed if they are open although their execution has ended or never started.
 
-**When it fails**: the log of the task says why. Nothing is lost and no load is kept from running: readings without a
-partition of their own lie in the default one until the next run. *Clear the task* to try again now.
+**When it fails**: the log of the task says why. Nothing is lost, and loads keep running: readings without a partition
+of their own stay in the default partition until the next run. *Clear the task* to try again now.
 """
 
 with maintenance_dag(schedule=load_settings().schedules.maintenance, timeout=timedelta(hours=2), doc=DOC):

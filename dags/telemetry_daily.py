@@ -1,4 +1,4 @@
-"""One DAG a stream: whatever of a day the ledger lacks, of both lanes, and the day is closed; the unit of backfill."""
+"""One DAG for each stream: loads what the ledger still lacks of a day, in both lanes, and closes the day."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from telemetry_airflow.operators.close_day import CloseDayOperator
 from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
 
 DOC = """
-Loads whatever of a day of `{stream}` (topic `{topic}`) is in S3 and not in the ledger, of both lanes, in one execution:
-late objects, hours and drains that failed, history objects. The unit of backfill.
+Loads everything of a day of `{stream}` (topic `{topic}`) that is in S3 and not in the ledger, in both lanes and in
+one execution: late objects, failed hours and drains, history objects. Backfills run this DAG.
 
-1. **run_etl** runs the state machine once, under a name that a retry attaches to.
-2. **record_load** puts the load on the record, however it ended, and fails the run when the load failed.
+1. **run_etl** runs the state machine once, under a name to which a retry attaches.
+2. **record_load** records the load, however it ended, and fails the run if the load failed.
 3. **close_day** computes the day's rollup, checks its quality, and reconciles what was published with the ledger. Its
-   log shows both. Messages that are unaccounted for fail the run; failed checks only raise an alarm. While messages of
-   the day are in the queue, it tries again, for more than an hour.
+   log shows the results. Unaccounted messages fail the run; failed checks only raise an alarm. While messages of the
+   day are still in the queue, the task is retried, for more than an hour.
 
-**When it fails**: the log of the task that failed says why. Of `run_etl` or `record_load`: put that right, then *clear
-the run*, or backfill the day again: it is loaded as another generation, and only what the ledger lacks is taken.
-Objects that were loaded before the failure stay loaded. Of `close_day`: clear that task alone; the day is closed anew.
+**When it fails**: the log of the failed task says why. After a failure of `run_etl` or `record_load`, fix the cause,
+then *clear the run* or backfill the day again. The load gets a new generation and takes only what the ledger lacks.
+Objects that were loaded before the failure stay loaded. After a failure of `close_day`, clear only that task; it
+closes the day anew.
 
-By hand: *Trigger*, with `partition` such as `2020-07-13`. Many days: `telemetry backfill {stream} --from DAY --to DAY`.
+To run it by hand: *Trigger*, with a `partition` such as `2020-07-13`. For many days:
+`telemetry backfill {stream} --from DAY --to DAY`.
 """
 
 settings = load_settings()

@@ -1,4 +1,4 @@
-"""One DAG a stream: the lake lane's hour partition into PostgreSQL, soon after the hour."""
+"""One DAG for each stream: loads the lake lane's hour partition into PostgreSQL soon after the hour."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
 from telemetry_airflow.operators.sense import AwaitHourOperator
 
 DOC = """
-Loads the hour of `{stream}` (topic `{topic}`) that has just ended from the raw lake, and late objects of the hours
-before.
+Loads the last complete hour of `{stream}` (topic `{topic}`) from the raw lake, and late objects of the hours before.
 
-1. **sense** waits until Firehose has delivered the hour; if nothing arrived, or all of it is loaded, it skips the ETL.
-2. **run_etl** runs the state machine once, under a name that a retry attaches to.
-3. **record_load** puts the load on the record, however it ended, and fails the run when the load failed.
+1. **sense** waits until Firehose has delivered the hour. If nothing arrived, or everything is loaded already, it
+   skips the ETL.
+2. **run_etl** runs the state machine once, under a name to which a retry attaches.
+3. **record_load** records the load, however it ended, and fails the run if the load failed.
 
-**When it fails**: the log of `record_load` says why. Put that right, then *clear the run*: it is loaded as another
-generation, and only what the ledger lacks is taken. Nothing is lost meanwhile, and nothing is loaded twice:
-`{stream}_daily` takes whatever an hour left behind. Killing a task stops no execution; stop one in Step Functions, by
-the name that the log gives.
+**When it fails**: the log of `record_load` says why. Fix the cause, then *clear the run*. The load gets a new
+generation and takes only what the ledger lacks. Nothing is lost in the meantime, and nothing is loaded twice:
+`{stream}_daily` takes what an hour left behind. Killing a task does not stop the execution. To stop an execution, do
+it in Step Functions, under the name in the log.
 
-By hand: *Trigger*, with `partition` such as `2020-07-13T05`; an hour that is not over is loaded as far as it has got.
+To run it by hand: *Trigger*, with a `partition` such as `2020-07-13T05`. If the hour is not over, what has arrived so
+far is loaded.
 """
 
 settings = load_settings()

@@ -1,4 +1,4 @@
-"""One DAG a stream: the queue lane, drained into PostgreSQL every few minutes."""
+"""One DAG for each stream: drains the queue lane into PostgreSQL every few minutes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
 from telemetry_airflow.operators.sense import CheckQueueOperator
 
 DOC = """
-Drains the queue of `{stream}` (topic `{topic}`) into PostgreSQL: freshness of minutes. One run at a time.
+Drains the queue of `{stream}` (topic `{topic}`) into PostgreSQL, so that readings are minutes old. One run at a time.
 
-1. **sense** looks whether the queue holds messages, or S3 holds some that were drained and not loaded; if neither, it
+1. **sense** checks whether the queue holds messages, or S3 holds drained messages that are not loaded. If neither, it
    skips the ETL.
-2. **run_etl** runs the state machine once, under a name that a retry attaches to.
-3. **record_load** puts the load on the record, however it ended, and fails the run when the load failed.
+2. **run_etl** runs the state machine once, under a name to which a retry attaches.
+3. **record_load** records the load, however it ended, and fails the run if the load failed.
 
 **When it fails**: the log of `record_load` says why. A message leaves the queue only after it is in S3, so nothing is
-lost: the next tick takes what is left. *Clear the run* to take it now. Messages that fail again and again are in the
-dead-letter queue; `telemetry status` counts them.
+lost: the next scheduled run takes what is left. *Clear the run* to take it now. Messages that repeatedly could not be
+drained are in the dead-letter queue; `telemetry status` counts them.
 """
 
 settings = load_settings()

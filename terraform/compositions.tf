@@ -1,8 +1,8 @@
-# Two ready compositions: what each builds, and how large. A variable that is set says otherwise.
+# Two compositions: what each builds, and how large. Variables override them.
 
 locals {
   compositions = {
-    minimal = { # a cheap trial: no Airflow on AWS, one small database, one zone for endpoints, gone with `terraform destroy`
+    minimal = { # a cheap trial: no Airflow on AWS, one small database, endpoints in one zone, removed by `terraform destroy`
       create_network          = true
       create_warehouse        = true
       create_airflow          = false

@@ -1,5 +1,5 @@
-# What the local stack reads too: the settings, and what `telemetry package` made of them and of the streams' files.
-# Nothing of it is written here again.
+# What the local stack reads too: the settings, and what `telemetry package` derives from them and from the streams' files.
+# None of it is repeated here.
 
 locals {
   settings  = yamldecode(file("${var.include_folder}/settings.yaml"))
@@ -14,7 +14,7 @@ locals {
 locals {
   account = data.aws_caller_identity.current.account_id
 
-  # As many as the composition says, in a region that has so many.
+  # As many as the composition says, or as many as the region has.
   available_zones = local.create_network && var.zones == null ? sort(data.aws_availability_zones.available[0].names) : []
   zones           = var.zones != null ? var.zones : slice(local.available_zones, 0, min(local.composition.zones, length(local.available_zones)))
 
@@ -26,7 +26,7 @@ locals {
 
   database_secret_arn = local.create_warehouse ? module.warehouse[0].secret_arn : var.database_secret_arn
 
-  # Names only, and no secret. The address is told where the secret lacks it: one that RDS keeps does.
+  # Names only, no secret. The address is added if the secret lacks it, as the secret that RDS manages does.
   function_environment = merge(
     {
       TELEMETRY_RAW_BUCKET       = module.lake.raw_bucket.name

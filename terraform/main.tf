@@ -1,9 +1,9 @@
-# One deployment: the lanes' modules, wired.
+# One deployment: the modules and their connections.
 
 data "aws_caller_identity" "current" {}
 
 data "aws_availability_zones" "available" {
-  #checkov:skip=CKV_AWS_394:whoever needs them pinned names them in the variable zones
+  #checkov:skip=CKV_AWS_394:the variable zones pins them where this is needed
   count = local.create_network && var.zones == null ? 1 : 0
 
   state = "available"
@@ -129,15 +129,15 @@ module "warehouse" {
   max_allocated_storage_gib = local.composition.warehouse.max_allocated_storage_gib
   backup_retention_days     = local.composition.warehouse.backup_retention_days
   deletion_protection       = local.keep_data
-  final_snapshot            = local.composition.keep_data # also where the protection is lifted
+  final_snapshot            = local.composition.keep_data # also after the protection is lifted
   operator_cidrs            = var.operator_cidrs
   log_retention_days        = var.log_retention_days
 }
 
-# MWAA's startup script reads it, so that the script is the same for every deployment.
+# MWAA's startup script reads it, so the script is the same for every deployment.
 resource "aws_ssm_parameter" "environment" {
-  #checkov:skip=CKV2_AWS_34:names only, and no secret: the database's is in Secrets Manager
-  #checkov:skip=CKV_AWS_337:names only, and no secret is in it
+  #checkov:skip=CKV2_AWS_34:names only, no secret; the database's secret is in Secrets Manager
+  #checkov:skip=CKV_AWS_337:it holds names only, no secret
   name        = local.names.environment_parameter
   description = "Environment variables of the telemetry deployment, as JSON"
   type        = "String"

@@ -1,5 +1,5 @@
 output "environment" {
-  description = "What `telemetry` needs to work on this deployment, as environment variables. No secret is among them."
+  description = "Environment variables with which `telemetry` works on this deployment. They contain no secret."
   value = merge(
     local.deployment_environment,
     {
@@ -13,7 +13,7 @@ output "environment" {
 }
 
 output "network" {
-  description = "Ids of the VPC, its private subnets and the security group that reaches the warehouse: for an Airflow of your own."
+  description = "IDs of the VPC, its private subnets and the security group that can reach the warehouse, for an Airflow that you run yourself."
   value       = local.network
 }
 
@@ -28,27 +28,27 @@ output "processed_bucket" {
 }
 
 output "artefact_bucket" {
-  description = "Name of the bucket of function zips and layers."
+  description = "Name of the bucket for function zips and layers."
   value       = module.lake.artefact_bucket.name
 }
 
 output "airflow_bucket" {
-  description = "Name of MWAA's bucket. Null where there is no MWAA."
+  description = "Name of MWAA's bucket. Null without MWAA."
   value       = one(module.orchestration[*].bucket)
 }
 
 output "airflow_environment" {
-  description = "Name of the MWAA environment. Null where there is none."
+  description = "Name of the MWAA environment. Null without MWAA."
   value       = one(module.orchestration[*].environment_name)
 }
 
 output "airflow_url" {
-  description = "Where Airflow's pages are. Null where there is no MWAA."
+  description = "URL of Airflow's pages. Null without MWAA."
   value       = one(module.orchestration[*].webserver_url)
 }
 
 output "notebook_url" {
-  description = "Where the notebook opens. Null where there is none."
+  description = "URL of the notebook. Null without a notebook."
   value       = module.analysis.notebook_url
 }
 
@@ -58,7 +58,7 @@ output "state_machine_arn" {
 }
 
 output "function_names" {
-  description = "Names of the functions, by their keys in the settings."
+  description = "Names of the functions, by key in settings.yaml."
   value       = module.etl.function_names
 }
 
@@ -73,7 +73,7 @@ output "dead_letter_queue_urls" {
 }
 
 output "iot_endpoint" {
-  description = "Host that devices connect to, on port 8883."
+  description = "Host to which devices connect, on port 8883."
   value       = module.ingest.iot_endpoint
 }
 
@@ -84,7 +84,7 @@ output "certificates" {
 }
 
 output "database_address" {
-  description = "HOST:PORT/DATABASE of the warehouse. Null where its secret says it."
+  description = "HOST:PORT/DATABASE of the warehouse. Null if the secret contains it."
   value       = lookup(local.function_environment, "TELEMETRY_DATABASE_ADDRESS", null)
 }
 
@@ -104,7 +104,7 @@ output "athena_workgroup" {
 }
 
 output "alarm_topic_arn" {
-  description = "ARN of the SNS topic that alarms are told to."
+  description = "ARN of the SNS topic that alarms notify."
   value       = module.observability.alarm_topic_arn
 }
 

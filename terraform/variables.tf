@@ -10,7 +10,7 @@ variable "region" {
 }
 
 variable "composition" {
-  description = "What is built, and how large: `minimal`, a cheap trial, or `production`."
+  description = "What is built, and how large: `minimal` (a cheap trial) or `production`."
   type        = string
   default     = "minimal"
 
@@ -21,7 +21,7 @@ variable "composition" {
 }
 
 variable "tags" {
-  description = "Tags of everything that takes tags."
+  description = "Tags of every resource that supports tags."
   type        = map(string)
   default     = {}
 }
@@ -38,7 +38,7 @@ variable "include_folder" {
 }
 
 variable "artefacts_folder" {
-  description = "The folder that `telemetry package` filled."
+  description = "The output folder of `telemetry package`."
   type        = string
   default     = "../dist"
 
@@ -60,13 +60,13 @@ variable "artefacts_folder" {
 }
 
 variable "keep_data" {
-  description = "Whether the warehouse, and buckets that hold objects, refuse to be destroyed. Null: what the composition says."
+  description = "Whether the warehouse and non-empty buckets are protected against destruction. Null: as the composition says."
   type        = bool
   default     = null
 }
 
 variable "log_retention_days" {
-  description = "Days that CloudWatch keeps logs, and the lake the access logs of its buckets."
+  description = "Days for which CloudWatch keeps logs, and for which the access logs of the buckets are kept."
   type        = number
   default     = 365
 
@@ -80,7 +80,7 @@ variable "log_retention_days" {
 }
 
 variable "transition_days" {
-  description = "Age in days at which raw and processed objects go to S3's colder storage classes, Standard-IA and Glacier Instant Retrieval."
+  description = "Age in days at which raw and processed objects move to S3's colder storage classes, Standard-IA and Glacier Instant Retrieval."
   type        = object({ standard_ia = number, glacier_ir = number })
   default     = { standard_ia = 30, glacier_ir = 90 }
 
@@ -91,7 +91,7 @@ variable "transition_days" {
 }
 
 variable "reserved_concurrency" {
-  description = "How many of a function may run at once, by its key in settings.yaml. Without an entry: what the account has left."
+  description = "Reserved concurrency of the functions, by key in settings.yaml. A function without an entry uses the account's unreserved concurrency."
   type        = map(number)
   default     = {}
 
@@ -102,13 +102,13 @@ variable "reserved_concurrency" {
 }
 
 variable "simulator_enabled" {
-  description = "Whether simulated devices publish. Null: what settings.yaml says."
+  description = "Whether simulated devices publish. Null: as settings.yaml says."
   type        = bool
   default     = null
 }
 
 variable "things" {
-  description = "Devices, by thing name: each with the certificate signing request that it made, in PEM. It publishes for itself."
+  description = "Devices by thing name, each with its certificate signing request in PEM. A device publishes only for itself."
   type        = map(object({ csr = string }))
   default     = {}
 
@@ -122,7 +122,7 @@ variable "things" {
 }
 
 variable "gateways" {
-  description = "Things that publish for many devices, likewise; `telemetry simulate` and `telemetry replay` connect as one."
+  description = "Things that publish for many devices, in the same form as things. `telemetry simulate` and `telemetry replay` connect as one of them."
   type        = map(object({ csr = string }))
   default     = {}
 
@@ -141,7 +141,7 @@ variable "gateways" {
 }
 
 variable "alarm_emails" {
-  description = "Who gets an e-mail of every alarm. Each address has to confirm once."
+  description = "E-mail addresses that are notified of every alarm. Each address has to confirm once."
   type        = set(string)
   default     = []
 
@@ -152,7 +152,7 @@ variable "alarm_emails" {
 }
 
 variable "monthly_budget_usd" {
-  description = "What the account may cost a month before alarm_emails are told. Null: no budget."
+  description = "Monthly cost of the account above which alarm_emails are notified. Null: no budget."
   type        = number
   default     = null
 
@@ -163,15 +163,15 @@ variable "monthly_budget_usd" {
 }
 
 variable "runbooks_url" {
-  description = "Where the runbooks are: begins the link in every alarm's description."
+  description = "Base URL of the runbooks, for the link in every alarm's description."
   type        = string
   default     = "docs/runbooks"
 }
 
-# Network, warehouse, Airflow and notebook: each is built, or left out, or there already.
+# Network, warehouse, Airflow and notebook: each is built, left out, or already exists.
 
 variable "create_network" {
-  description = "Whether a VPC is built. Null: what the composition says."
+  description = "Whether a VPC is built. Null: as the composition says."
   type        = bool
   default     = null
 
@@ -190,7 +190,7 @@ variable "create_network" {
 }
 
 variable "existing_network" {
-  description = "A VPC that is there already: its private subnets, in two zones at least, and the security group of functions, MWAA and notebook. From the subnets S3, SQS, Secrets Manager and CloudWatch must be reachable."
+  description = "An existing VPC: its private subnets, in at least two zones, and the security group for functions, MWAA and notebook. S3, SQS, Secrets Manager and CloudWatch must be reachable from the subnets."
   type        = object({ vpc_id = string, subnet_ids = list(string), security_group_id = string })
   default     = null
 
@@ -201,25 +201,25 @@ variable "existing_network" {
 }
 
 variable "network_cidr" {
-  description = "Addresses of the VPC that is built: a /16 to /20."
+  description = "CIDR block of the VPC that is built, from /16 to /20."
   type        = string
   default     = "10.20.0.0/16"
 }
 
 variable "zones" {
-  description = "Availability zones of the VPC that is built, by name. Null: the first ones of the region, as many as the composition says."
+  description = "Names of the availability zones of the VPC that is built. Null: the first zones of the region, as many as the composition says."
   type        = list(string)
   default     = null
 }
 
 variable "nat_gateway" {
-  description = "Whether the private subnets of the VPC that is built reach the internet. Null: where MWAA or the notebook is. An Airflow of your own in them needs it too."
+  description = "Whether the private subnets of the VPC that is built can reach the internet. Null: if MWAA or the notebook is built. An Airflow that you run yourself in these subnets needs it too."
   type        = bool
   default     = null
 }
 
 variable "operator_cidrs" {
-  description = "Addresses, of a VPN or a peered network, from which people reach the warehouse and Airflow's pages."
+  description = "CIDR blocks of a VPN or a peered network from which people can reach the warehouse and Airflow's pages."
   type        = set(string)
   default     = []
 
@@ -230,13 +230,13 @@ variable "operator_cidrs" {
 }
 
 variable "create_warehouse" {
-  description = "Whether a PostgreSQL on RDS is built. Null: what the composition says."
+  description = "Whether a PostgreSQL database on RDS is built. Null: as the composition says."
   type        = bool
   default     = null
 }
 
 variable "database_secret_arn" {
-  description = "ARN of the secret of a PostgreSQL that is there already: JSON with username, password, host, port and dbname. It is encrypted with Secrets Manager's own key."
+  description = "ARN of the secret of an existing PostgreSQL database: JSON with username, password, host, port and dbname. It must be encrypted with Secrets Manager's own key."
   type        = string
   default     = null
 
@@ -252,7 +252,7 @@ variable "database_secret_arn" {
 }
 
 variable "database_address" {
-  description = "HOST:PORT/DATABASE of that PostgreSQL, where its secret lacks them."
+  description = "HOST:PORT/DATABASE of the existing PostgreSQL database, if its secret lacks them."
   type        = string
   default     = null
 
@@ -263,13 +263,13 @@ variable "database_address" {
 }
 
 variable "create_airflow" {
-  description = "Whether an MWAA environment is built. Null: what the composition says."
+  description = "Whether an MWAA environment is built. Null: as the composition says."
   type        = bool
   default     = null
 }
 
 variable "airflow_version" {
-  description = "Airflow's version on MWAA: a package for another is refused. Null: the one that the package is for."
+  description = "Airflow version on MWAA. A package for another version is refused. Null: the version of the package."
   type        = string
   default     = null
 
@@ -280,7 +280,7 @@ variable "airflow_version" {
 }
 
 variable "airflow_access" {
-  description = "PRIVATE_ONLY: Airflow's pages open from the VPC and operator_cidrs alone. PUBLIC_ONLY: from everywhere, behind IAM's sign-in."
+  description = "PRIVATE_ONLY: Airflow's pages are reachable only from the VPC and operator_cidrs. PUBLIC_ONLY: from everywhere, with IAM sign-in."
   type        = string
   default     = "PRIVATE_ONLY"
 
@@ -297,7 +297,7 @@ variable "airflow_environment_class" {
 }
 
 variable "create_notebook" {
-  description = "Whether a SageMaker notebook instance is built. Null: what the composition says."
+  description = "Whether a SageMaker notebook instance is built. Null: as the composition says."
   type        = bool
   default     = null
 }

@@ -42,7 +42,7 @@ data "aws_iam_policy_document" "notebook" {
     }
   }
 
-  # SageMaker writes what the lifecycle script says into one log group for all notebook instances
+  # SageMaker writes the lifecycle script's output to one log group for all notebook instances
   # (https://docs.aws.amazon.com/sagemaker/latest/dg/notebook-lifecycle-config.html).
   statement {
     sid       = "LifecycleLogs"

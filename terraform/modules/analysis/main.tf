@@ -1,10 +1,10 @@
 locals {
   name = "${var.prefix}-analysis"
-  # Named by content: a new version is installed next to the one that somebody has worked in.
+  # Named by its content: a new version is installed next to the one that somebody has edited.
   notebook     = "${trimsuffix(basename(var.notebook_file), ".ipynb")}-${substr(filemd5(var.notebook_file), 0, 8)}.ipynb"
   notebook_key = "notebooks/${local.notebook}"
 
-  # Root runs it at every start, when all but the folder SageMaker is as new.
+  # Root runs it at every start, when everything but the folder SageMaker is reset.
   on_start = <<-SCRIPT
     #!/bin/bash
     set -euo pipefail
@@ -73,8 +73,8 @@ resource "aws_s3_object" "notebook" {
   }
 }
 
-# The workgroup, and with it the Glue tables, as a data source in QuickSight. Its own role must be given the lake there:
-# QuickSight, Manage QuickSight, Security & permissions.
+# The workgroup, and with it the Glue tables, as a data source in QuickSight. QuickSight's own role needs access to the lake:
+# grant it in QuickSight under Manage QuickSight, Security & permissions.
 resource "aws_quicksight_data_source" "athena" {
   count = var.quicksight_user_arn == null ? 0 : 1
 

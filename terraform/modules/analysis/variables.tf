@@ -1,10 +1,10 @@
 variable "prefix" {
-  description = "Begins the names of what is made here."
+  description = "Prefix of the names of all resources in this module."
   type        = string
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -14,36 +14,36 @@ variable "region" {
 }
 
 variable "create_notebook" {
-  description = "Whether there is a notebook instance."
+  description = "Whether a notebook instance is built."
   type        = bool
   default     = true
 }
 
 variable "notebook_file" {
-  description = "Path of the notebook that the instance comes with."
+  description = "Path of the notebook that is installed on the instance."
   type        = string
 }
 
 variable "subnet_id" {
-  description = "Id of a private subnet. Null where there is no notebook."
+  description = "ID of a private subnet. Null without a notebook."
   type        = string
   default     = null
 }
 
 variable "security_group_ids" {
-  description = "Ids of the notebook's security groups."
+  description = "IDs of the notebook's security groups."
   type        = list(string)
   default     = []
 }
 
 variable "instance_type" {
-  description = "SageMaker's instance type of the notebook."
+  description = "SageMaker instance type of the notebook."
   type        = string
   default     = "ml.t3.medium"
 }
 
 variable "platform_identifier" {
-  description = "SageMaker's platform of the notebook. Null: SageMaker's newest; provider 5.x does not know it by its name."
+  description = "SageMaker platform of the notebook. Null: the newest one, whose name provider 5.x does not know."
   type        = string
   default     = null
 }
@@ -70,17 +70,17 @@ variable "processed_bucket" {
 }
 
 variable "artefact_bucket" {
-  description = "The bucket from which the instance takes its notebook."
+  description = "The bucket from which the instance copies its notebook."
   type        = object({ name = string, arn = string })
 }
 
 variable "athena_workgroup" {
-  description = "Name of the Athena workgroup that QuickSight queries in."
+  description = "Name of the Athena workgroup that QuickSight uses."
   type        = string
 }
 
 variable "quicksight_user_arn" {
-  description = "ARN of the QuickSight user who owns the Athena data source. Null: there is none."
+  description = "ARN of the QuickSight user who owns the Athena data source. Null: no data source."
   type        = string
   default     = null
 

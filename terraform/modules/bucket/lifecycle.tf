@@ -1,4 +1,4 @@
-# What becomes of objects as they age.
+# What happens to objects as they age.
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket = aws_s3_bucket.this.id

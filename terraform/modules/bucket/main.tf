@@ -1,10 +1,10 @@
-# A bucket that is closed to the public and to plain HTTP, encrypted and versioned.
+# A bucket that allows no public access and no plain HTTP, encrypted and versioned.
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:the caller says where it logs to; a bucket of logs would log to itself
-  #checkov:skip=CKV_AWS_144:a copy in a second region is a team's own choice, at twice the price
-  #checkov:skip=CKV_AWS_145:encrypted below, with the caller's key; a bucket of access logs with S3's, since log delivery takes no other
-  #checkov:skip=CKV2_AWS_62:who needs its objects looks for them by a schedule and misses none; nothing waits for an event
+  #checkov:skip=CKV_AWS_18:the caller chooses where it logs to; a bucket for logs would log to itself
+  #checkov:skip=CKV_AWS_144:each team decides about a copy in a second region, at twice the price
+  #checkov:skip=CKV_AWS_145:encrypted below with the caller's key; a bucket for access logs with S3's key, because log delivery supports no other
+  #checkov:skip=CKV2_AWS_62:the ETL looks for objects on a schedule and misses none; nothing waits for an event
   bucket        = var.name
   force_destroy = var.force_destroy
 }

@@ -1,4 +1,4 @@
-# Who stores in the bucket waits until it is closed, encrypted and versioned.
+# Whatever writes to the bucket waits until it is private, encrypted and versioned.
 
 output "name" {
   description = "Name of the bucket."

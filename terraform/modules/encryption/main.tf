@@ -3,7 +3,7 @@
 data "aws_partition" "current" {}
 
 locals {
-  # Who administers the account administers the key; who may use it, IAM policies say.
+  # The account's administrators administer the key. IAM policies define who may use it.
   account_actions = [
     "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:CreateGrant", "kms:Decrypt", "kms:DeleteAlias", "kms:DescribeKey",
     "kms:DisableKey", "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation", "kms:Encrypt",
@@ -15,7 +15,7 @@ locals {
 }
 
 resource "aws_kms_key" "this" {
-  #checkov:skip=CKV2_AWS_64:its policy is the resource below
+  #checkov:skip=CKV2_AWS_64:its policy is a resource of its own, below
   description             = "Encrypts what the ${var.prefix} telemetry deployment stores"
   enable_key_rotation     = true
   deletion_window_in_days = 30

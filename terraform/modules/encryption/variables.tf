@@ -1,10 +1,10 @@
 variable "prefix" {
-  description = "Begins the names of what is made here."
+  description = "Prefix of the names of all resources in this module."
   type        = string
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 

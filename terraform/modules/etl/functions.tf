@@ -3,7 +3,7 @@
 data "aws_partition" "current" {}
 
 locals {
-  # The simulator speaks to AWS IoT alone, which is reached from anywhere.
+  # The simulator calls only AWS IoT, which can be reached from anywhere.
   in_network = toset([for key in keys(var.functions) : key if var.network != null && key != "device_simulator"])
 }
 
@@ -49,10 +49,10 @@ resource "aws_s3_object" "function" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_115:concurrency is reserved by variable only: a new account has ten, and none to give away
-  #checkov:skip=CKV_AWS_116:Step Functions waits for its functions and tells of what failed; a lost tick of the simulator is no loss
-  #checkov:skip=CKV_AWS_117:in the VPC where there is one, but for the simulator
-  #checkov:skip=CKV_AWS_272:the zips are this checkout's own, named by their content; a signing profile is a team's own choice
+  #checkov:skip=CKV_AWS_115:concurrency is reserved only by variable, because a new account has ten and cannot spare any
+  #checkov:skip=CKV_AWS_116:Step Functions waits for its functions and reports failures; a missed run of the simulator loses nothing
+  #checkov:skip=CKV_AWS_117:all functions but the simulator are in the VPC if there is one
+  #checkov:skip=CKV_AWS_272:the zips come from this checkout and are named by their content; each team decides about a signing profile
   for_each = var.functions
 
   function_name                  = each.value.name
@@ -86,12 +86,12 @@ resource "aws_lambda_function" "this" {
     }
   }
 
-  # Without its log group Lambda makes one that is kept for ever; without its role's policy it cannot join a VPC.
+  # Without the log group, Lambda would create one that is kept forever. Without the role's policy, it cannot join a VPC.
   depends_on = [aws_cloudwatch_log_group.function]
 }
 
 resource "aws_cloudwatch_log_group" "function" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the deployment's choice
+  #checkov:skip=CKV_AWS_338:each deployment chooses how long logs are kept
   for_each = var.functions
 
   name              = "/aws/lambda/${each.value.name}"

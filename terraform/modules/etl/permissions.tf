@@ -61,7 +61,7 @@ locals {
         actions   = ["sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage"]
         resources = var.dead_letter_queue_arns
       },
-      # CloudWatch's metrics are no resources (service authorization reference, "Amazon CloudWatch").
+      # CloudWatch's metrics are not resources (service authorization reference, "Amazon CloudWatch").
       { sid = "ReadMetrics", actions = ["cloudwatch:GetMetricData"], resources = ["*"] },
       { sid = "TellMetrics", actions = ["cloudwatch:PutMetricData"], resources = ["*"], condition = local.into_the_namespace },
       merge(local.decrypt, { condition = local.via_s3_and_secrets }),

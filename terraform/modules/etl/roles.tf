@@ -1,4 +1,4 @@
-# A role for each function: its permissions, its own log group, tracing, and the VPC's interfaces where it is in one.
+# A role for each function: its permissions, its own log group, tracing, and network interfaces if it is in a VPC.
 
 module "function_role" {
   source   = "../role"
@@ -12,8 +12,8 @@ module "function_role" {
 }
 
 data "aws_iam_policy_document" "function" {
-  #checkov:skip=CKV_AWS_111:only tracing, metrics and descriptions of network interfaces are on *, and AWS takes no resource for them
-  #checkov:skip=CKV_AWS_356:those actions have no resource on AWS
+  #checkov:skip=CKV_AWS_111:only tracing, metrics and descriptions of network interfaces are on *, and AWS supports no resource for them
+  #checkov:skip=CKV_AWS_356:AWS supports no resource for these actions
   for_each = var.functions
 
   dynamic "statement" {
@@ -42,7 +42,7 @@ data "aws_iam_policy_document" "function" {
     resources = ["${aws_cloudwatch_log_group.function[each.key].arn}:*"]
   }
 
-  # AWS takes no resource (service authorization reference, "AWS X-Ray").
+  # AWS supports no resource (service authorization reference, "AWS X-Ray").
   statement {
     sid       = "Traces"
     actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
@@ -63,7 +63,7 @@ data "aws_iam_policy_document" "function" {
     }
   }
 
-  # AWS takes no resource to describe.
+  # AWS supports no resource for descriptions.
   dynamic "statement" {
     for_each = contains(local.in_network, each.key) ? [1] : []
 

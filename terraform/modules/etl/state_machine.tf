@@ -1,4 +1,4 @@
-# The state machine over the functions.
+# The state machine that calls the functions.
 
 locals {
   states = "arn:${data.aws_partition.current.partition}:states:${var.region}:${var.account}"
@@ -19,7 +19,7 @@ resource "aws_sfn_state_machine" "this" {
     { AlarmTopicArn = var.alarm_topic_arn },
   ))
 
-  # States pass references, no data: their input may be logged.
+  # States pass references and no data, so their input may be logged.
   logging_configuration {
     level                  = "ERROR"
     include_execution_data = true
@@ -32,7 +32,7 @@ resource "aws_sfn_state_machine" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "state_machine" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the deployment's choice
+  #checkov:skip=CKV_AWS_338:each deployment chooses how long logs are kept
   name              = "/aws/vendedlogs/states/${var.state_machine.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.key_arn
@@ -51,8 +51,8 @@ module "state_machine_role" {
 }
 
 data "aws_iam_policy_document" "state_machine" {
-  #checkov:skip=CKV_AWS_111:only log delivery and tracing are on *, and AWS takes no resource for them
-  #checkov:skip=CKV_AWS_356:those actions have no resource on AWS
+  #checkov:skip=CKV_AWS_111:only log delivery and tracing are on *, and AWS supports no resource for them
+  #checkov:skip=CKV_AWS_356:AWS supports no resource for these actions
   statement {
     sid       = "Functions"
     actions   = ["lambda:InvokeFunction"]
@@ -99,7 +99,7 @@ data "aws_iam_policy_document" "state_machine" {
     }
   }
 
-  # AWS takes no resource (Step Functions developer guide, "Using CloudWatch Logs to log execution history").
+  # AWS supports no resource (Step Functions developer guide, "Using CloudWatch Logs to log execution history").
   statement {
     sid = "LogDelivery"
     actions = [
@@ -109,7 +109,7 @@ data "aws_iam_policy_document" "state_machine" {
     resources = ["*"]
   }
 
-  # AWS takes no resource (service authorization reference, "AWS X-Ray").
+  # AWS supports no resource (service authorization reference, "AWS X-Ray").
   statement {
     sid = "Traces"
     actions = [

@@ -1,10 +1,10 @@
 variable "prefix" {
-  description = "Begins the names of what is made here."
+  description = "Prefix of the names of all resources in this module."
   type        = string
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -19,7 +19,7 @@ variable "key_arn" {
 }
 
 variable "functions" {
-  description = "`functions` of the settings."
+  description = "`functions` of settings.yaml."
   type        = map(object({ name = string, memory_megabytes = number, timeout_seconds = number }))
 }
 
@@ -29,17 +29,17 @@ variable "layer_name" {
 }
 
 variable "artefacts" {
-  description = "What `telemetry package` made for Lambda: the Python version, and paths below artefacts_folder that name their content."
+  description = "What `telemetry package` built for Lambda: the Python version, and paths under artefacts_folder, whose names contain a hash of the content."
   type        = object({ python = string, layer = string, functions = map(string) })
 }
 
 variable "artefacts_folder" {
-  description = "The folder that `telemetry package` filled."
+  description = "The output folder of `telemetry package`."
   type        = string
 }
 
 variable "artefact_bucket" {
-  description = "The bucket of function zips and layers."
+  description = "The bucket for function zips and layers."
   type        = object({ name = string, arn = string })
 }
 
@@ -49,12 +49,12 @@ variable "environment" {
 }
 
 variable "network" {
-  description = "Where in a VPC the functions run that use the warehouse or the lake. Null: in none."
+  description = "The VPC in which functions run that use the warehouse or the lake. Null: they run outside a VPC."
   type        = object({ subnet_ids = list(string), security_group_id = string })
 }
 
 variable "reserved_concurrency" {
-  description = "How many of a function may run at once, by its key in the settings. Without an entry: what the account has left."
+  description = "Reserved concurrency of the functions, by key in settings.yaml. A function without an entry uses the account's unreserved concurrency."
   type        = map(number)
 }
 
@@ -69,7 +69,7 @@ variable "processed_bucket" {
 }
 
 variable "folders" {
-  description = "The folders of both lake buckets, as the functions name them."
+  description = "The folders of both lake buckets, as the functions use them."
   type        = object({ raw = string, queue = string, processed = string, quarantine = string, manifests = string })
 }
 
@@ -84,12 +84,12 @@ variable "dead_letter_queue_arns" {
 }
 
 variable "simulator_topic" {
-  description = "Topic filter of the stream that the simulator publishes on."
+  description = "Topic filter of the stream to which the simulator publishes."
   type        = string
 }
 
 variable "metric_namespace" {
-  description = "CloudWatch namespace of what a closed day tells."
+  description = "CloudWatch namespace of the metrics that closing a day publishes."
   type        = string
 }
 
@@ -104,11 +104,11 @@ variable "state_machine" {
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that a failed load is told to."
+  description = "ARN of the SNS topic that a failed load notifies."
   type        = string
 }
 
 variable "log_retention_days" {
-  description = "Days that CloudWatch keeps the logs."
+  description = "Days for which CloudWatch keeps the logs."
   type        = number
 }

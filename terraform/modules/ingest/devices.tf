@@ -1,4 +1,4 @@
-# Who may publish: devices for themselves, gateways for many. Private keys stay where the signing requests were made.
+# Who may publish: devices for themselves, gateways for many devices. Private keys stay where the signing requests were made.
 
 data "aws_partition" "current" {}
 
@@ -37,7 +37,7 @@ resource "aws_iot_policy_attachment" "this" {
   target = aws_iot_certificate.this[each.key].arn
 }
 
-# A device's client id is its thing name, and so is the device's part of its topics.
+# A device's client ID is its thing name. So is the part of its topics that names the device.
 resource "aws_iot_policy" "device" {
   name = "${var.prefix}-device"
   policy = jsonencode({
@@ -65,7 +65,7 @@ resource "aws_iot_policy" "device" {
   }
 }
 
-# A gateway is whoever runs `telemetry simulate` or `telemetry replay`: one connection, with a client id of its own.
+# A gateway runs `telemetry simulate` or `telemetry replay`: one connection, with a client ID of its own.
 resource "aws_iot_policy" "gateway" {
   name = "${var.prefix}-gateway"
   policy = jsonencode({

@@ -37,7 +37,7 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "firehose" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the deployment's choice
+  #checkov:skip=CKV_AWS_338:each deployment chooses how long logs are kept
   for_each = var.streams
 
   name              = "/aws/firehose/${each.value.delivery_stream}"

@@ -29,7 +29,7 @@ output "topic_rules" {
 }
 
 output "iot_endpoint" {
-  description = "Host that devices connect to."
+  description = "Host to which devices connect."
   value       = data.aws_iot_endpoint.this.endpoint_address
 }
 

@@ -1,4 +1,4 @@
-# Each stream's queue, and the dead-letter queue that takes what was received too often.
+# Each stream's queue, and the dead-letter queue for messages that were received too often.
 
 resource "aws_sqs_queue" "dead_letters" {
   for_each = var.streams

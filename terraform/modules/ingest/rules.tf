@@ -1,4 +1,4 @@
-# A topic rule for each stream hands every message to both lanes, and what fails to the raw bucket.
+# A topic rule for each stream sends every message to both lanes, and messages that fail to the raw bucket.
 
 resource "aws_iot_topic_rule" "this" {
   for_each = var.streams
@@ -34,7 +34,7 @@ module "rules_role" {
   source = "../role"
 
   name        = "${var.prefix}-topic-rules"
-  description = "Topic rules hand messages to both lanes"
+  description = "Topic rules send messages to both lanes"
   account     = var.account
   services    = ["iot.amazonaws.com"]
   source_arns = [for stream in values(var.streams) : "${local.iot}:rule/${stream.topic_rule}"]

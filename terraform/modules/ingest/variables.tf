@@ -1,10 +1,10 @@
 variable "prefix" {
-  description = "Begins the names of what is made here."
+  description = "Prefix of the names of all resources in this module."
   type        = string
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -24,12 +24,12 @@ variable "raw_bucket" {
 }
 
 variable "folders" {
-  description = "The folders of the raw bucket, as the functions name them."
+  description = "The folders of the raw bucket, as the functions use them."
   type        = object({ raw = string, raw_errors = string, rule_errors = string })
 }
 
 variable "streams" {
-  description = "Every stream's topic filter, the names of what is made for it, its rule's SQL, and where both lanes write."
+  description = "Every stream's topic filter, the names of its resources, its rule's SQL, and where both lanes write."
   type = map(object({
     topic             = string
     topic_rule        = string
@@ -54,7 +54,7 @@ variable "firehose" {
 }
 
 variable "queue" {
-  description = "`queue` of the settings."
+  description = "`queue` of settings.yaml."
   type = object({
     visibility_timeout_seconds = number
     retention_seconds          = number
@@ -64,16 +64,16 @@ variable "queue" {
 }
 
 variable "things" {
-  description = "Devices, by thing name: each with the certificate signing request that it made."
+  description = "Devices by thing name, each with its certificate signing request."
   type        = map(object({ csr = string }))
 }
 
 variable "gateways" {
-  description = "Things that publish for many devices, likewise."
+  description = "Things that publish for many devices, in the same form."
   type        = map(object({ csr = string }))
 }
 
 variable "log_retention_days" {
-  description = "Days that CloudWatch keeps Firehose's logs."
+  description = "Days for which CloudWatch keeps Firehose's logs."
   type        = number
 }

@@ -1,4 +1,4 @@
-# The lake's buckets, the one for artefacts, and the one that the access logs of these go to.
+# The lake's buckets, the bucket for artefacts, and the bucket for the access logs of the others.
 
 data "aws_partition" "current" {}
 
@@ -10,7 +10,7 @@ locals {
 
   query_results = "athena-results"
 
-  # Readings are kept for ever, in ever colder storage.
+  # Readings are kept forever, in ever colder storage.
   colder = {
     raw-lake  = { "${var.folders.raw}/" = var.transition_days }
     processed = { "${var.folders.processed}/" = var.transition_days }

@@ -9,7 +9,7 @@ output "processed_bucket" {
 }
 
 output "artefact_bucket" {
-  description = "Name and ARN of the bucket of function zips and layers."
+  description = "Name and ARN of the bucket for function zips and layers."
   value       = module.bucket["artefacts"]
 }
 

@@ -1,10 +1,10 @@
-# Athena's view of the lake. Partitions are computed from their values, so no one has to add them.
+# Athena's view of the lake. Partitions are projected from their values, so nobody has to add them.
 
 locals {
   tables  = merge([for stream in values(var.streams) : stream.tables]...)
   buckets = { parquet = local.names["processed"], json = local.names["raw-lake"] }
 
-  # Parquet is read by the columns' names. A line that is not JSON is for the ETL to quarantine, not for a query to fail on.
+  # Parquet columns are read by name. A line that is not JSON must not fail a query: the ETL quarantines it.
   formats = {
     parquet = {
       input      = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"

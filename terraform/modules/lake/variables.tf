@@ -1,10 +1,10 @@
 variable "prefix" {
-  description = "Begins the names of what is made here."
+  description = "Prefix of the names of all resources in this module."
   type        = string
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -19,12 +19,12 @@ variable "key_arn" {
 }
 
 variable "folders" {
-  description = "The folders of both lake buckets, as the functions name them."
+  description = "The folders of both lake buckets, as the functions use them."
   type        = object({ raw = string, processed = string, manifests = string })
 }
 
 variable "streams" {
-  description = "Every stream's Glue tables by their name: the folder with the objects, the path of a partition in it, and the columns."
+  description = "Every stream's Glue tables by name: the folder with the objects, the path of a partition in it, and the columns."
   type = map(object({
     tables = map(object({
       description = string
@@ -42,16 +42,16 @@ variable "lanes" {
 }
 
 variable "transition_days" {
-  description = "Age in days at which raw and processed objects go to S3's colder storage classes."
+  description = "Age in days at which raw and processed objects move to S3's colder storage classes."
   type        = object({ standard_ia = number, glacier_ir = number })
 }
 
 variable "log_retention_days" {
-  description = "Days that access logs are kept."
+  description = "Days for which access logs are kept."
   type        = number
 }
 
 variable "force_destroy" {
-  description = "Whether destroying deletes buckets that hold objects."
+  description = "Whether `terraform destroy` deletes buckets that hold objects."
   type        = bool
 }

@@ -8,7 +8,7 @@ resource "aws_flow_log" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "flow_logs" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the team's decision
+  #checkov:skip=CKV_AWS_338:each deployment chooses how long logs are kept
   name              = "/aws/vpc/${var.prefix}-flow-logs"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.key_arn
@@ -20,7 +20,7 @@ module "flow_logs_role" {
   source = "../role"
 
   name        = "${var.prefix}-flow-logs"
-  description = "The network's flow logs are written"
+  description = "Writes the network's flow logs"
   account     = var.account
   services    = ["vpc-flow-logs.amazonaws.com"]
   source_arns = ["arn:${data.aws_partition.current.partition}:ec2:${var.region}:${var.account}:vpc-flow-log/*"]

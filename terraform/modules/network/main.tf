@@ -1,5 +1,5 @@
 locals {
-  # Each zone takes one of the first eight sixteenths of the VPC; the ninth is for the NAT gateway.
+  # Each zone gets one of the first eight sixteenths of the VPC; the ninth is for the NAT gateway.
   zone_numbers = { for number, zone in var.zones : zone => number }
 }
 
@@ -11,7 +11,7 @@ resource "aws_vpc" "this" {
   tags = { Name = var.prefix }
 }
 
-# Whatever names no security group gets this one, through which nothing passes.
+# Resources without a security group get this one, which allows no traffic.
 resource "aws_default_security_group" "this" {
   vpc_id = aws_vpc.this.id
 

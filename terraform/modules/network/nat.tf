@@ -1,5 +1,5 @@
-# The way out for private subnets. One gateway and not one a zone: through it go installations and services without an
-# endpoint, no data. Should its zone fail, what runs goes on running.
+# The route to the internet for the private subnets. One gateway is enough for all zones: it carries installations and calls
+# of services without an endpoint, but no data. If its zone fails, what is running keeps running.
 
 resource "aws_internet_gateway" "this" {
   count = var.nat_gateway ? 1 : 0

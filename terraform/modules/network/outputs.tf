@@ -1,13 +1,13 @@
 output "vpc_id" {
-  description = "Id of the VPC."
+  description = "ID of the VPC."
   value       = aws_vpc.this.id
 }
 
 output "subnet_ids" {
-  description = "Ids of the private subnets, in the order of the zones."
+  description = "IDs of the private subnets, in the order of the zones."
   value       = [for zone in var.zones : aws_subnet.private[zone].id]
 
-  # Who is put into them installs at once: the ways out are there before.
+  # Resources in these subnets install packages at once, so the routes to the internet must exist first.
   depends_on = [
     aws_route_table_association.private,
     aws_route_table_association.public,
@@ -20,7 +20,7 @@ output "subnet_ids" {
 }
 
 output "workers_security_group_id" {
-  description = "Id of the security group of functions, MWAA and notebook."
+  description = "ID of the security group for functions, MWAA and notebook."
   value       = aws_security_group.workers.id
 
   depends_on = [

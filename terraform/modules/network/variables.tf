@@ -1,10 +1,10 @@
 variable "prefix" {
-  description = "Begins the names of what is made here."
+  description = "Prefix of the names of all resources in this module."
   type        = string
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "region" {
 }
 
 variable "cidr" {
-  description = "Addresses of the VPC: a /16 to /20, of which every zone takes a sixteenth for its private subnet."
+  description = "CIDR block of the VPC, from /16 to /20. Each zone gets a sixteenth of it for its private subnet."
   type        = string
   default     = "10.20.0.0/16"
 
@@ -25,7 +25,7 @@ variable "cidr" {
 }
 
 variable "zones" {
-  description = "Availability zones, by name; a private subnet in each. RDS needs two at least, MWAA takes the first two."
+  description = "Names of the availability zones; each gets a private subnet. RDS needs at least two, MWAA uses the first two."
   type        = list(string)
 
   validation {
@@ -35,25 +35,25 @@ variable "zones" {
 }
 
 variable "nat_gateway" {
-  description = "Whether the private subnets reach the internet through a NAT gateway. MWAA and the notebook need it to install what they do, an Airflow of one's own to reach AWS."
+  description = "Whether the private subnets can reach the internet through a NAT gateway. MWAA and the notebook need it to install packages, an Airflow that you run yourself needs it to reach AWS."
   type        = bool
   default     = false
 }
 
 variable "interface_endpoints" {
-  description = "AWS services that the private subnets reach without the internet, as in com.amazonaws.<region>.<service>. The functions call the three of the default."
+  description = "AWS services that the private subnets can reach without the internet, as in com.amazonaws.<region>.<service>. The functions call the three services of the default."
   type        = set(string)
   default     = ["monitoring", "secretsmanager", "sqs"]
 }
 
 variable "endpoints_in_every_zone" {
-  description = "Whether interface endpoints stand in every zone, or in the first alone at a part of the price."
+  description = "Whether interface endpoints are in every zone, or only in the first one, which costs less."
   type        = bool
   default     = true
 }
 
 variable "operator_cidrs" {
-  description = "Addresses, of a VPN or a peered network, from which people open Airflow's pages where these are private."
+  description = "CIDR blocks of a VPN or a peered network from which people can open Airflow's pages if these are private."
   type        = set(string)
   default     = []
 }
@@ -64,6 +64,6 @@ variable "key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "Days that CloudWatch keeps the flow logs."
+  description = "Days for which CloudWatch keeps the flow logs."
   type        = number
 }

@@ -1,5 +1,5 @@
-# The security group of functions, MWAA and notebook: out to what they call, in from itself and from those who
-# open Airflow's pages.
+# The security group for functions, MWAA and notebook: out to what they call, in from itself and from people who open
+# Airflow's pages. EC2 does not accept apostrophes in descriptions.
 
 resource "aws_security_group" "workers" {
   #checkov:skip=CKV2_AWS_5:the modules etl, orchestration and analysis attach it
@@ -11,13 +11,13 @@ resource "aws_security_group" "workers" {
 }
 
 # MWAA puts its database's endpoint (5432) and its web server's (443) into the environment's own security group, which
-# must therefore admit itself (MWAA user guide, "Security in your VPC on Amazon MWAA":
+# must therefore allow traffic from itself (MWAA user guide, "Security in your VPC on Amazon MWAA":
 # https://docs.aws.amazon.com/mwaa/latest/userguide/vpc-security.html).
 resource "aws_vpc_security_group_ingress_rule" "workers_from_workers" {
   for_each = { HTTPS = 443, PostgreSQL = 5432 }
 
   security_group_id            = aws_security_group.workers.id
-  description                  = "${each.key} from the workers: MWAA's own endpoints"
+  description                  = "${each.key} from the workers to the endpoints of MWAA"
   referenced_security_group_id = aws_security_group.workers.id
   ip_protocol                  = "tcp"
   from_port                    = each.value
@@ -28,7 +28,7 @@ resource "aws_vpc_security_group_ingress_rule" "workers_from_operators" {
   for_each = var.operator_cidrs
 
   security_group_id = aws_security_group.workers.id
-  description       = "HTTPS from people: Airflow's pages, where these are private"
+  description       = "HTTPS from people to the pages of Airflow, if these are private"
   cidr_ipv4         = each.value
   ip_protocol       = "tcp"
   from_port         = 443
@@ -37,7 +37,7 @@ resource "aws_vpc_security_group_ingress_rule" "workers_from_operators" {
 
 resource "aws_vpc_security_group_egress_rule" "workers_to_workers" {
   security_group_id            = aws_security_group.workers.id
-  description                  = "HTTPS to MWAA's own endpoints"
+  description                  = "HTTPS to the endpoints of MWAA"
   referenced_security_group_id = aws_security_group.workers.id
   ip_protocol                  = "tcp"
   from_port                    = 443
@@ -46,7 +46,7 @@ resource "aws_vpc_security_group_egress_rule" "workers_to_workers" {
 
 resource "aws_vpc_security_group_egress_rule" "workers_to_postgresql" {
   security_group_id = aws_security_group.workers.id
-  description       = "PostgreSQL within the VPC: the warehouse and MWAA's metadata"
+  description       = "PostgreSQL within the VPC: the warehouse and the metadata of MWAA"
   cidr_ipv4         = var.cidr
   ip_protocol       = "tcp"
   from_port         = 5432
@@ -75,7 +75,7 @@ resource "aws_vpc_security_group_egress_rule" "workers_to_internet" {
   count = var.nat_gateway ? 1 : 0
 
   security_group_id = aws_security_group.workers.id
-  description       = "HTTPS through the NAT gateway: services without an endpoint, and MWAA's package index"
+  description       = "HTTPS through the NAT gateway: services without an endpoint, and the package index for MWAA"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
   from_port         = 443

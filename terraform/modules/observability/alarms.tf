@@ -1,4 +1,4 @@
-# Every alarm by its name: those of the settings, which one machine has too, and those of what only AWS measures.
+# Every alarm by name: those of settings.yaml, which also exist on one machine, and those on what only AWS measures.
 
 locals {
   alarms = { for alarm in concat(
@@ -27,12 +27,12 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_actions       = [aws_sns_topic.alarms.arn]
 }
 
-# A rule's failures are counted by kind of action: the query adds them up.
+# A rule's failures are counted by kind of action; the query adds them up.
 resource "aws_cloudwatch_metric_alarm" "topic_rule_failures" {
   for_each = var.streams
 
   alarm_name          = "${var.prefix}-${each.key}-topic-rule-failures"
-  alarm_description   = "The topic rule could not hand on messages; they lie below ${dirname(each.value.error_key)}/. Runbook: ${var.runbooks_url}/topic_rule_failures.md"
+  alarm_description   = "The topic rule could not send messages on. They are in ${dirname(each.value.error_key)}/. Runbook: ${var.runbooks_url}/topic_rule_failures.md"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   evaluation_periods  = 1

@@ -1,4 +1,4 @@
-# What only AWS measures: functions, executions, Firehose, RDS.
+# Alarms on what only AWS measures: functions, executions, Firehose, RDS.
 
 locals {
   function_alarms = flatten([
@@ -12,7 +12,7 @@ locals {
         dimensions  = { FunctionName = name }
         statistic   = "Sum"
         comparison  = "GreaterThanThreshold"
-        # Every call is retried; one that does not come through fails more often than this. A single failure is no news.
+        # Every call is retried, so a call that never succeeds fails more often than this. A single failure needs no attention.
         threshold      = 2
         period_seconds = 300
         periods        = 1
@@ -21,7 +21,7 @@ locals {
       {
         runbook        = "function_throttles"
         name           = "${var.prefix}-${name}-throttles"
-        description    = "${name} is refused calls all the time: too many functions of this account run at once."
+        description    = "Calls of ${name} are refused all the time: too many functions of this account run at once."
         namespace      = "AWS/Lambda"
         metric         = "Throttles"
         dimensions     = { FunctionName = name }
@@ -38,7 +38,7 @@ locals {
   execution_alarms = [
     for metric, alarm in {
       ExecutionsFailed   = { runbook = "executions_failed", description = "A load failed. `telemetry loads` says which, and why." }
-      ExecutionsTimedOut = { runbook = "executions_timed_out", description = "A load ran for longer than it may and was given up. `telemetry loads` says which." }
+      ExecutionsTimedOut = { runbook = "executions_timed_out", description = "A load exceeded its time limit and timed out. `telemetry loads` says which." }
       ExecutionsAborted  = { runbook = "executions_aborted", description = "Somebody stopped a load's execution. `telemetry loads` says which." }
       } : {
       runbook        = alarm.runbook
@@ -75,7 +75,7 @@ locals {
       {
         runbook        = "delivery_success"
         name           = "${var.prefix}-${stream}-delivery-success"
-        description    = "Firehose fails to write to the raw bucket. It tries again for a day; then the messages of this lane are lost."
+        description    = "Firehose cannot write to the raw bucket. It retries for a day; then the messages of this lane are lost."
         namespace      = "AWS/Firehose"
         metric         = "DeliveryToS3.Success"
         dimensions     = { DeliveryStreamName = names.delivery_stream }
@@ -93,13 +93,13 @@ locals {
     {
       runbook     = "database_storage"
       name        = "${var.prefix}-database-storage"
-      description = "The database has had less than a tenth of its storage free for half an hour, although RDS should have extended it."
+      description = "For half an hour the database's free storage has been less than a tenth of its initial storage, although RDS should have extended it."
       namespace   = "AWS/RDS"
       metric      = "FreeStorageSpace"
       dimensions  = { DBInstanceIdentifier = var.warehouse.instance_id }
       statistic   = "Minimum"
       comparison  = "LessThanThreshold"
-      # Of what there was to begin with, in bytes: extended storage is not in the configuration.
+      # A tenth of the initial storage, in bytes: the configuration does not show by how much RDS extended it.
       threshold      = var.warehouse.allocated_storage_gib * pow(1024, 3) / 10
       period_seconds = 300
       periods        = 6

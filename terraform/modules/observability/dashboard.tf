@@ -1,7 +1,7 @@
-# One page for people, from left to right and top to bottom: is anything wrong, do messages come through, do loads run.
+# One page for people, from left to right and top to bottom: is anything wrong, do messages arrive, do loads run?
 
 locals {
-  # Widgets name no place: CloudWatch puts them in rows of two.
+  # Widgets have no positions: CloudWatch places them in rows of two.
   half = { type = "metric", width = 12, height = 6 }
   time_series = {
     region = var.region
@@ -89,7 +89,7 @@ locals {
     ]
   ]
 
-  # An alarm widget takes a hundred alarms at most.
+  # An alarm widget shows at most a hundred alarms.
   alarm_widgets = [
     for number, arns in chunklist(concat(
       values(aws_cloudwatch_metric_alarm.this)[*].arn,

@@ -1,5 +1,5 @@
 output "alarm_topic_arn" {
-  description = "ARN of the SNS topic that alarms are told to."
+  description = "ARN of the SNS topic that alarms notify."
   value       = aws_sns_topic.alarms.arn
 }
 

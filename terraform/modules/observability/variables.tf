@@ -1,10 +1,10 @@
 variable "prefix" {
-  description = "Begins the names of what is made here."
+  description = "Prefix of the names of all resources in this module."
   type        = string
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -19,18 +19,18 @@ variable "key_arn" {
 }
 
 variable "alarm_topic" {
-  description = "Name of the SNS topic that alarms are told to."
+  description = "Name of the SNS topic that alarms notify."
   type        = string
 }
 
 variable "alarm_emails" {
-  description = "Who gets an e-mail of every alarm, and of the budget. Each address has to confirm once."
+  description = "E-mail addresses that are notified of every alarm and of the budget. Each address has to confirm once."
   type        = set(string)
   default     = []
 }
 
 variable "alarms" {
-  description = "The alarms of the settings, for every stream or every lane of every stream, each with its runbook's name."
+  description = "The alarms of settings.yaml, for every stream or every lane of every stream, each with the name of its runbook."
   type = list(object({
     runbook        = string
     name           = string
@@ -48,7 +48,7 @@ variable "alarms" {
 }
 
 variable "streams" {
-  description = "Every stream's names, by the stream."
+  description = "The names of every stream's resources, by stream."
   type = map(object({
     queue             = string
     dead_letter_queue = string
@@ -59,7 +59,7 @@ variable "streams" {
 }
 
 variable "functions" {
-  description = "Names of the functions, by their keys in the settings."
+  description = "Names of the functions, by key in settings.yaml."
   type        = map(string)
 }
 
@@ -69,19 +69,19 @@ variable "state_machine_arn" {
 }
 
 variable "warehouse" {
-  description = "The database: its identifier and its storage to begin with. Null where it is not ours."
+  description = "The database: its identifier and its initial storage. Null if this deployment has no database of its own."
   type        = object({ instance_id = string, allocated_storage_gib = number })
   default     = null
 }
 
 variable "runbooks_url" {
-  description = "Where the runbooks are: begins the link in every alarm's description."
+  description = "Base URL of the runbooks, for the link in every alarm's description."
   type        = string
   default     = "docs/runbooks"
 }
 
 variable "monthly_budget_usd" {
-  description = "What the AWS account may cost a month before the addresses get an e-mail. Null: no budget."
+  description = "Monthly cost of the AWS account above which alarm_emails are notified. Null: no budget."
   type        = number
   default     = null
 

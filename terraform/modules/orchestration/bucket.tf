@@ -1,4 +1,4 @@
-# MWAA's bucket: DAGs under fixed names, everything else under names that change with the content.
+# MWAA's bucket. DAGs have fixed names; the names of everything else change with the content.
 
 module "bucket" {
   source = "../bucket"

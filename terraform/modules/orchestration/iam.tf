@@ -20,11 +20,11 @@ module "role" {
   }
 }
 
-# What MWAA itself needs, as its user guide has it (https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-create-role.html,
+# What MWAA itself needs, according to its user guide (https://docs.aws.amazon.com/mwaa/latest/userguide/mwaa-create-role.html,
 # "Sample policy for a customer managed key").
 data "aws_iam_policy_document" "airflow" {
-  #checkov:skip=CKV_AWS_356:the actions on "*" are on no resource; MWAA's user guide has them so
-  #checkov:skip=CKV_AWS_111:PutMetricData is on no resource
+  #checkov:skip=CKV_AWS_356:the actions on "*" support no resource; MWAA's user guide has them like this
+  #checkov:skip=CKV_AWS_111:PutMetricData supports no resource level permission
   statement {
     sid       = "Health"
     actions   = ["airflow:PublishMetrics"]
@@ -51,8 +51,8 @@ data "aws_iam_policy_document" "airflow" {
     resources = ["arn:${local.partition}:logs:${var.region}:${var.account}:log-group:airflow-${local.name}-*"]
   }
 
-  # None of these three can be narrowed to a resource of ours (Service Authorization Reference: CloudWatch, S3; MWAA looks
-  # for its log groups among all).
+  # None of these three can be restricted to a resource of ours (Service Authorization Reference: CloudWatch, S3; MWAA
+  # searches all log groups for its own).
   statement {
     sid = "Account"
     actions = [
@@ -63,7 +63,7 @@ data "aws_iam_policy_document" "airflow" {
     resources = ["*"]
   }
 
-  # The queue of Airflow's executor lies in an account of MWAA's.
+  # The queue of Airflow's executor is in an account of MWAA.
   statement {
     sid = "CeleryQueue"
     actions = [

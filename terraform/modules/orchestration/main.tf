@@ -21,7 +21,7 @@ resource "aws_mwaa_environment" "this" {
   source_bucket_arn = module.bucket.arn
   dag_s3_path       = "dags"
 
-  # A path goes with its object's version: MWAA would look for the version that it knows, of the object before.
+  # Each path needs the version of its object. Otherwise MWAA looks for the version that it knows from the previous object.
   plugins_s3_path                  = aws_s3_object.artefact["plugins"].key
   plugins_s3_object_version        = aws_s3_object.artefact["plugins"].version_id
   requirements_s3_path             = aws_s3_object.artefact["requirements"].key
@@ -73,9 +73,9 @@ resource "aws_mwaa_environment" "this" {
   ]
 }
 
-# MWAA would make them itself, to be kept for ever and left behind. The names are its own.
+# MWAA would create the log groups itself, keep them forever and leave them behind. It defines the names.
 resource "aws_cloudwatch_log_group" "airflow" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the team's decision
+  #checkov:skip=CKV_AWS_338:each deployment chooses how long logs are kept
   for_each = local.log_levels
 
   name              = "airflow-${local.name}-${each.key}"

@@ -1,5 +1,5 @@
 output "webserver_url" {
-  description = "Where Airflow's pages are."
+  description = "URL of Airflow's pages."
   value       = "https://${aws_mwaa_environment.this.webserver_url}"
 }
 
@@ -9,7 +9,7 @@ output "environment_name" {
 }
 
 output "bucket" {
-  description = "Name of the bucket that holds DAGs, plugins, requirements and startup script."
+  description = "Name of the bucket for DAGs, plugins, requirements and the startup script."
   value       = module.bucket.name
 }
 

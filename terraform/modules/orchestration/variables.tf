@@ -1,10 +1,10 @@
 variable "prefix" {
-  description = "Begins the names of what is made here."
+  description = "Prefix of the names of all resources in this module."
   type        = string
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -14,12 +14,12 @@ variable "region" {
 }
 
 variable "airflow_version" {
-  description = "Airflow's version, one that MWAA offers."
+  description = "Airflow version, one that MWAA offers."
   type        = string
 }
 
 variable "artefacts" {
-  description = "What `telemetry package` made for Airflow: paths below artefacts_folder. Those of plugins, requirements and startup name their content."
+  description = "What `telemetry package` built for Airflow: paths under artefacts_folder. The names of plugins, requirements and startup contain a hash of the content."
   type = object({
     plugins      = string
     requirements = string
@@ -29,7 +29,7 @@ variable "artefacts" {
 }
 
 variable "artefacts_folder" {
-  description = "The folder that `telemetry package` filled."
+  description = "The output folder of `telemetry package`."
   type        = string
 }
 
@@ -51,7 +51,7 @@ variable "min_workers" {
 }
 
 variable "max_workers" {
-  description = "Workers that MWAA may run when many tasks are queued, such as in a backfill. mw1.micro takes 1."
+  description = "Workers that MWAA may run when many tasks are queued, such as in a backfill. mw1.micro supports only 1."
   type        = number
   default     = 4
 
@@ -62,7 +62,7 @@ variable "max_workers" {
 }
 
 variable "webserver_access_mode" {
-  description = "PRIVATE_ONLY: Airflow's pages open from within the VPC alone. PUBLIC_ONLY: from everywhere, behind IAM's sign-in."
+  description = "PRIVATE_ONLY: Airflow's pages are reachable only from the VPC. PUBLIC_ONLY: from everywhere, with IAM sign-in."
   type        = string
   default     = "PRIVATE_ONLY"
 
@@ -73,7 +73,7 @@ variable "webserver_access_mode" {
 }
 
 variable "subnet_ids" {
-  description = "Ids of private subnets in different availability zones. MWAA takes exactly two: the first ones."
+  description = "IDs of private subnets in different availability zones. MWAA uses exactly two, the first ones."
   type        = list(string)
 
   validation {
@@ -83,7 +83,7 @@ variable "subnet_ids" {
 }
 
 variable "security_group_ids" {
-  description = "Ids of the environment's security groups, which must admit themselves on ports 443 and 5432."
+  description = "IDs of the environment's security groups, which must allow traffic from themselves on ports 443 and 5432."
   type        = list(string)
 }
 
@@ -93,7 +93,7 @@ variable "key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "Days that CloudWatch keeps Airflow's logs."
+  description = "Days for which CloudWatch keeps Airflow's logs."
   type        = number
 }
 
@@ -108,12 +108,12 @@ variable "quality_function_arn" {
 }
 
 variable "raw_bucket_arn" {
-  description = "ARN of the raw bucket, which the sensors list."
+  description = "ARN of the raw bucket, whose objects the sensors list."
   type        = string
 }
 
 variable "queue_arns" {
-  description = "ARNs of the queues whose depth the sensors look at."
+  description = "ARNs of the queues, whose depth the sensors read."
   type        = list(string)
 }
 
@@ -123,6 +123,6 @@ variable "database_secret_arn" {
 }
 
 variable "environment_parameter_arn" {
-  description = "ARN of the SSM parameter from which the startup script reads the deployment's names."
+  description = "ARN of the SSM parameter from which the startup script reads the deployment's environment variables."
   type        = string
 }

@@ -1,4 +1,4 @@
-# A role that AWS services take on in this account's name alone, with what it may do.
+# A role that AWS services assume only for this account, with its permissions.
 
 resource "aws_iam_role" "this" {
   name               = var.name

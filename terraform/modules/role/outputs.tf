@@ -1,5 +1,5 @@
 output "arn" {
-  description = "ARN of the role: who takes it on waits until it may what it must."
+  description = "ARN of the role. It is known only after the role has its permissions."
   value       = aws_iam_role.this.arn
   depends_on  = [aws_iam_role_policy.this, aws_iam_role_policy_attachment.this]
 }

@@ -9,29 +9,29 @@ variable "description" {
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
 variable "services" {
-  description = "The AWS services that take the role on."
+  description = "The AWS services that may assume the role."
   type        = list(string)
 }
 
 variable "source_arns" {
-  description = "Patterns of the resources that they take it on for; none: any of the account's."
+  description = "Patterns of the resources for which they may assume it. Empty: all resources of the account."
   type        = list(string)
   default     = []
 }
 
 variable "policies" {
-  description = "What the role may do: policy documents by their names."
+  description = "What the role may do: policy documents by name."
   type        = map(string)
   default     = {}
 }
 
 variable "managed_policy_arns" {
-  description = "ARNs of policies of AWS's own that hold for the role too."
+  description = "ARNs of AWS managed policies that are attached as well."
   type        = set(string)
   default     = []
 }

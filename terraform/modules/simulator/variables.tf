@@ -4,12 +4,12 @@ variable "schedule_name" {
 }
 
 variable "schedule" {
-  description = "When the simulator publishes, as EventBridge writes it."
+  description = "When the simulator publishes, as an EventBridge schedule expression."
   type        = string
 }
 
 variable "enabled" {
-  description = "Whether the schedule runs."
+  description = "Whether the schedule is enabled."
   type        = bool
 }
 

@@ -7,7 +7,7 @@ module "monitoring_role" {
   source = "../role"
 
   name                = "${var.prefix}-warehouse-monitoring"
-  description         = "RDS writes the warehouse's metrics of its operating system"
+  description         = "RDS writes metrics of the warehouse's operating system"
   account             = var.account
   services            = ["monitoring.rds.amazonaws.com"]
   source_arns         = ["arn:${data.aws_partition.current.partition}:rds:${var.region}:${var.account}:db:${local.identifier}"]

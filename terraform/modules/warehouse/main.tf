@@ -4,9 +4,9 @@ locals {
 }
 
 resource "aws_db_instance" "this" {
-  #checkov:skip=CKV_AWS_133:backup_retention_days takes 1 to 35
-  #checkov:skip=CKV_AWS_157:a standby costs as much again; the production composition has one
-  #checkov:skip=CKV_AWS_293:a trial is to be destroyed with one command; the production composition is protected
+  #checkov:skip=CKV_AWS_133:backup_retention_days accepts 1 to 35
+  #checkov:skip=CKV_AWS_157:a standby doubles the cost; the production composition has one
+  #checkov:skip=CKV_AWS_293:a trial can be destroyed with one command; the production composition is protected
   identifier     = local.identifier
   engine         = "postgres"
   engine_version = var.engine_version
@@ -15,12 +15,12 @@ resource "aws_db_instance" "this" {
 
   db_name  = "telemetry"
   username = "telemetry"
-  # RDS makes the password, keeps it in Secrets Manager and rotates it every seven days, with no function of ours
-  # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html). No state ever holds it.
+  # RDS generates the password, keeps it in Secrets Manager and rotates it every seven days, without a function of ours
+  # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html). Terraform's state never contains it.
   manage_master_user_password   = true
   master_user_secret_kms_key_id = var.key_arn
 
-  # Lets people sign in with IAM's short-lived tokens, once a database user is granted rds_iam.
+  # Allows sign-in with IAM's short-lived tokens once a database user has the role rds_iam.
   iam_database_authentication_enabled = true
 
   storage_type          = "gp3"
@@ -41,7 +41,7 @@ resource "aws_db_instance" "this" {
   copy_tags_to_snapshot   = true
   deletion_protection     = var.deletion_protection
   skip_final_snapshot     = !var.final_snapshot
-  # Snapshots outlive the database: the name must not be that of an earlier one's.
+  # Snapshots outlive the database, so the name must differ from that of an earlier database's snapshot.
   final_snapshot_identifier = "${local.identifier}-final-${trimprefix(aws_security_group.database.id, "sg-")}"
 
   performance_insights_enabled    = true
@@ -75,12 +75,13 @@ resource "aws_db_parameter_group" "this" {
 
   dynamic "parameter" {
     for_each = {
-      # A load sorts its rows and merges them into an index: in memory, not in files. Shares of the instance's memory,
-      # in kB: a 64th for a sort, of which several run at once, and a 16th for the making of an index.
+      # A load sorts its rows and merges them into an index. This should happen in memory, not in files. The values are
+      # shares of the instance's memory in kB: a 64th for a sort, of which several run at once, and a 16th for creating
+      # an index.
       work_mem             = "{DBInstanceClassMemory/65536}"
       maintenance_work_mem = "{DBInstanceClassMemory/16384}"
 
-      # Fewer checkpoints: after each one PostgreSQL writes every page that it touches to the log whole.
+      # Fewer checkpoints: after each one, PostgreSQL writes every page that it touches in full to the log.
       checkpoint_timeout = "900"
       max_wal_size       = "4096"
 
@@ -101,7 +102,7 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "database" {
-  #checkov:skip=CKV_AWS_338:how long logs are kept is the team's decision
+  #checkov:skip=CKV_AWS_338:each deployment chooses how long logs are kept
   for_each = toset(["postgresql", "upgrade"])
 
   name              = "/aws/rds/instance/${local.identifier}/${each.key}"

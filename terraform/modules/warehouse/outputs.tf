@@ -1,5 +1,5 @@
 output "address" {
-  description = "HOST:PORT/DATABASE: what the managed secret does not hold."
+  description = "HOST:PORT/DATABASE, which the managed secret does not contain."
   value       = "${aws_db_instance.this.endpoint}/${aws_db_instance.this.db_name}"
 }
 
@@ -9,6 +9,6 @@ output "secret_arn" {
 }
 
 output "instance_id" {
-  description = "Identifier of the instance, as CloudWatch's metrics have it."
+  description = "Identifier of the instance, as in CloudWatch's metrics."
   value       = aws_db_instance.this.identifier
 }

@@ -1,10 +1,10 @@
 variable "prefix" {
-  description = "Begins the names of what is made here."
+  description = "Prefix of the names of all resources in this module."
   type        = string
 }
 
 variable "account" {
-  description = "Id of the AWS account."
+  description = "ID of the AWS account."
   type        = string
 }
 
@@ -14,22 +14,22 @@ variable "region" {
 }
 
 variable "vpc_id" {
-  description = "Id of the VPC."
+  description = "ID of the VPC."
   type        = string
 }
 
 variable "subnet_ids" {
-  description = "Ids of private subnets, in two availability zones at least."
+  description = "IDs of private subnets, in at least two availability zones."
   type        = list(string)
 }
 
 variable "client_security_group_ids" {
-  description = "Ids of the security groups from which the database takes connections. Nobody else gets through, but operator_cidrs."
+  description = "IDs of the security groups from which the database accepts connections. Only operator_cidrs can connect as well."
   type        = list(string)
 }
 
 variable "operator_cidrs" {
-  description = "Addresses, of a VPN or a peered network, from which people reach the database, such as with `telemetry status`."
+  description = "CIDR blocks of a VPN or a peered network from which people can reach the database, for example with `telemetry status`."
   type        = set(string)
   default     = []
 }
@@ -40,7 +40,7 @@ variable "key_arn" {
 }
 
 variable "engine_version" {
-  description = "PostgreSQL's major version, such as 18; RDS takes its newest minor version and upgrades it in the maintenance window."
+  description = "PostgreSQL's major version, such as 18. RDS uses the newest minor version and upgrades it in the maintenance window."
   type        = string
   default     = "18"
 
@@ -61,7 +61,7 @@ variable "multi_az" {
 }
 
 variable "allocated_storage_gib" {
-  description = "Storage to begin with, in GiB."
+  description = "Initial storage in GiB."
   type        = number
 
   validation {
@@ -71,7 +71,7 @@ variable "allocated_storage_gib" {
 }
 
 variable "max_allocated_storage_gib" {
-  description = "Up to how many GiB RDS may extend the storage by itself."
+  description = "Size in GiB up to which RDS may extend the storage by itself."
   type        = number
 
   validation {
@@ -81,18 +81,18 @@ variable "max_allocated_storage_gib" {
 }
 
 variable "deletion_protection" {
-  description = "Whether the database refuses to be deleted."
+  description = "Whether the database is protected against deletion."
   type        = bool
 }
 
 variable "final_snapshot" {
-  description = "Whether a database that is deleted leaves a last snapshot. Its automated backups go with it in any case."
+  description = "Whether a last snapshot is taken when the database is deleted. Its automated backups are deleted in any case."
   type        = bool
   default     = true
 }
 
 variable "backup_retention_days" {
-  description = "Days that automated backups are kept: back to any second of them the database can be restored."
+  description = "Days for which automated backups are kept. The database can be restored to any second of this period."
   type        = number
 
   validation {
@@ -102,6 +102,6 @@ variable "backup_retention_days" {
 }
 
 variable "log_retention_days" {
-  description = "Days that CloudWatch keeps the database's logs."
+  description = "Days for which CloudWatch keeps the database's logs."
   type        = number
 }
