@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,24 @@ from telemetry.contracts.validate import Reading
 from telemetry.lake.payloads import compile_payload_reader
 
 X = {"type": "double", "path": "y"}
+
+
+def test_what_is_decoded_takes_no_members_place() -> None:
+    stream = stream_of("chirpstack_v4")
+    (sample, *_) = samples_of("chirpstack_v4")
+    payload = json.loads(sample.payload) | {"decoded": "the device's own"}
+    (row,) = compile_payload_reader(stream)(json.dumps(payload).encode(), sample.arrival)
+    assert isinstance(row.outcome, Reject)
+    assert "decoded has a value already" in row.outcome.detail
+
+
+def test_text_that_is_no_base64_is_not_decoded() -> None:
+    stream = stream_of("chirpstack_v4")
+    (sample, *_) = samples_of("chirpstack_v4")
+    payload = json.loads(sample.payload) | {"data": "HO!!Qi9g=="}
+    (row,) = compile_payload_reader(stream)(json.dumps(payload).encode(), sample.arrival)
+    assert isinstance(row.outcome, Reject)
+    assert row.outcome.reason is Reason.not_decodable
 
 
 def test_the_corpus_has_every_format() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import struct
 import time
 import tracemalloc
@@ -74,7 +75,11 @@ BOMBS = {
     "csv_logger": [b'"' * 131_072, b";" * 131_072, b"\n" * 131_072],
     "senml_json": [b"[" * 131_072, b'[{"bn":' * 20_000, b'[{"n":"a","v":1}' + b',{"n":"a","v":1}' * 7_000 + b"]"],
     "senml_cbor": [b"\x9f" * 100_000],
-    "kepserverex": [b'{"x":"' + b"y" * 60_000 + b'","values":[' + b"1," * 30_000 + b"1]}", b"[" * 131_072],
+    "kepserverex": [
+        json.dumps({**{f"n{number}": 1 for number in range(8_000)}, "values": [1] * 20_000}).encode(),
+        b'{"x":"' + b"y" * 60_000 + b'","values":[' + b"1," * 30_000 + b"1]}",
+        b"[" * 131_072,
+    ],
 }
 
 

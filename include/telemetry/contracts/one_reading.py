@@ -248,5 +248,8 @@ def _extra(found: Found, *, is_used_up: bool) -> str | None:
     if not is_used_up and found.value is not None:
         rest = found.value if type(found.value) is dict else {SURROUNDINGS: found.value}
     if found.surroundings:
-        rest = {**rest, SURROUNDINGS: found.surroundings}
+        name = SURROUNDINGS
+        while name in rest:
+            name += SURROUNDINGS
+        rest = {**rest, name: found.surroundings}
     return dumps(rest).decode() if rest else None

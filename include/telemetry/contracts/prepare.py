@@ -65,16 +65,25 @@ def _decoded_bytes(decoded: DecodedBytes) -> Callable[[Any, Any, Path], None]:
         if type(value) is not str:
             raise Rejected(Reason.wrong_type, f"{decoded.path} is {json_name(value)}, not a text of bytes")
         try:
-            content = a2b_base64(value) if decoded.text == "base64" else bytes.fromhex(value.removeprefix("0x"))
+            content = (
+                a2b_base64(value, strict_mode=True)
+                if decoded.text == "base64"
+                else bytes.fromhex(value.removeprefix("0x"))
+            )
             found = decode_bit_fields(content, fields) if fields else decode_cayenne_lpp(content)
         except (NotBase64, ValueError):
             raise Rejected(Reason.not_decodable, f"{decoded.path} is not written in {decoded.text}") from None
         except UndecodableError as error:
             raise Rejected(Reason.not_decodable, f"{decoded.path}: {error}") from None
-        if type(document) is dict:
-            document[decoded.into] = storable(found)
+        if type(document) is not dict or decoded.into in document:
+            raise Rejected(Reason.wrong_type, f"{decoded.into} has a value already: name another place with `into`")
+        document[decoded.into] = storable(found)
 
     return change
+
+
+def _content(text: str, written: str) -> bytes:
+    return a2b_base64(text, strict_mode=True) if written == "base64" else bytes.fromhex(text.removeprefix("0x"))
 
 
 def _put(document: Any, steps: tuple[str | int, ...], value: Any) -> None:

@@ -51,7 +51,6 @@ def compile_reader(stream: Stream) -> Read:
             if not holds(payload, levels, arrival.topic):
                 return [Filtered()]
             found = find(payload)
-            _bound(found)
             prepare_payload(payload)
             return [
                 _guarded(read_one, one, Source(payload, levels, *arrival)) if isinstance(one, Found) else one
@@ -78,12 +77,24 @@ def _guarded(read_one: Callable[[Found, Source], Outcome], found: Found, source:
 
 
 def _finder(stream: Stream) -> Callable[[Any], list[Found | Reject]]:
+    """Finds the readings. What stands beside them is kept with each, so it is bounded while they are found."""
     query = parse_query(stream.readings) if stream.readings else None
 
     def find(payload: Any) -> list[Found | Reject]:
         if query is None and (type(payload) is not list or stream.reads_items):
             return [Found(payload, (), {})]
-        found = list(matches(payload, ITEMS if query is None else query))
+        found: list[Found | Reject] = []
+        repeated = 0
+        for one in matches(payload, ITEMS if query is None else query):
+            found.append(one)
+            if isinstance(one, Found) and one.surroundings:
+                repeated += len(dumps(one.surroundings))
+                if len(found) > 1 and repeated > REPEATED_BYTES_MAX:
+                    raise Rejected(
+                        Reason.too_large,
+                        "the readings would repeat what the payload says beside them, more than "
+                        f"{REPEATED_BYTES_MAX} bytes in all",
+                    )
         return found or [Reject(Reason.not_object, "the payload holds no readings")]
 
     return find
@@ -99,14 +110,3 @@ def level_reader(stream: Stream) -> Callable[[str | None], dict[str, str]]:
         return {name: topics.level_value(topic_filter, topic, number) for name, number in numbers.items()}
 
     return read
-
-
-def _bound(found: list[Found | Reject]) -> None:
-    """Let no payload grow: what stands beside its readings is kept with each of them."""
-    first = next((one.surroundings for one in found if isinstance(one, Found) and one.surroundings), None)
-    if first is not None and len(found) > 1 and len(found) * len(dumps(first)) > REPEATED_BYTES_MAX:
-        raise Rejected(
-            Reason.too_large,
-            f"{len(found)} readings would each repeat what the payload says beside them, more than "
-            f"{REPEATED_BYTES_MAX} bytes in all",
-        )
