@@ -53,7 +53,7 @@ variable "artefacts_folder" {
         for file in setunion(["settings.yaml"], fileset(var.include_folder, "streams/*.yaml")) :
         file => filesha256("${var.include_folder}/${file}")
       },
-      false, # it is no such file at all
+      false, # it is not such a file at all
     )
     error_message = "artefacts_folder: the package in ${var.artefacts_folder} is stale: settings.yaml or a stream's file in ${var.include_folder} has changed since. Run `make package`, then this again."
   }

@@ -68,7 +68,7 @@ resource "aws_s3_object" "notebook" {
 
   override_provider {
     default_tags {
-      tags = {} # S3 gives an object ten tags at most: not for everyone's default tags
+      tags = {} # S3 objects have at most ten tags, so default tags are left out
     }
   }
 }

@@ -15,7 +15,7 @@ resource "aws_s3_object" "layer" {
 
   override_provider {
     default_tags {
-      tags = {} # S3 gives an object ten tags at most: not for everyone's default tags
+      tags = {} # S3 objects have at most ten tags, so default tags are left out
     }
   }
 }
@@ -43,7 +43,7 @@ resource "aws_s3_object" "function" {
 
   override_provider {
     default_tags {
-      tags = {} # S3 gives an object ten tags at most: not for everyone's default tags
+      tags = {} # S3 objects have at most ten tags, so default tags are left out
     }
   }
 }

@@ -3,7 +3,7 @@
 resource "aws_athena_workgroup" "this" {
   name          = "${var.prefix}-telemetry"
   description   = "Queries of the telemetry lake"
-  force_destroy = true # of its history of queries
+  force_destroy = true # deletes its history of queries too
 
   configuration {
     enforce_workgroup_configuration    = true

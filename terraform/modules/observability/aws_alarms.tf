@@ -29,7 +29,7 @@ locals {
         comparison     = "GreaterThanThreshold"
         threshold      = 0
         period_seconds = 300
-        periods        = 3 # a refused call is tried again for minutes
+        periods        = 3 # a refused call is retried for minutes
         missing_data   = "notBreaching"
       },
     ]

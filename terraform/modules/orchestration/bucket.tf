@@ -5,7 +5,7 @@ module "bucket" {
 
   name          = "${var.prefix}-airflow-${var.account}-${var.region}"
   key_arn       = var.key_arn
-  force_destroy = true # nothing in it but what `telemetry package` makes again
+  force_destroy = true # it holds only what `telemetry package` can build again
 }
 
 resource "aws_s3_object" "dag" {
@@ -19,7 +19,7 @@ resource "aws_s3_object" "dag" {
 
   override_provider {
     default_tags {
-      tags = {} # S3 gives an object ten tags at most: not for everyone's default tags
+      tags = {} # S3 objects have at most ten tags, so default tags are left out
     }
   }
 }
@@ -38,7 +38,7 @@ resource "aws_s3_object" "artefact" {
 
   override_provider {
     default_tags {
-      tags = {} # S3 gives an object ten tags at most: not for everyone's default tags
+      tags = {} # S3 objects have at most ten tags, so default tags are left out
     }
   }
 

@@ -35,7 +35,7 @@ resource "aws_db_instance" "this" {
 
   parameter_group_name        = aws_db_parameter_group.this.name
   auto_minor_version_upgrade  = true
-  allow_major_version_upgrade = true # when engine_version is raised, which is asking for it
+  allow_major_version_upgrade = true # raising engine_version asks for it
 
   backup_retention_period = var.backup_retention_days
   copy_tags_to_snapshot   = true
@@ -70,7 +70,7 @@ resource "aws_db_parameter_group" "this" {
   parameter {
     name         = "rds.force_ssl"
     value        = "1"
-    apply_method = "pending-reboot" # as RDS has it where 1 is the default: each plan would change it else
+    apply_method = "pending-reboot" # as in RDS, where 1 is the default; otherwise each plan would change it
   }
 
   dynamic "parameter" {
