@@ -14,7 +14,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from telemetry.accounting.scope import Scope
 from telemetry.accounting.unloaded_objects import Messages, UnloadedObjects
 from telemetry.aws import metrics
+from telemetry.aws.clients import client
+from telemetry.config.deployment import Deployment
 from telemetry.config.names import Names
+from telemetry.config.settings import Settings
 from telemetry.interval import Interval, Lane
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.load_object_days import count_accounted
@@ -66,8 +69,11 @@ class LaneCounter:
     """Counts a stream's messages of a scope, lane by lane."""
 
     connection: Connection
-    objects: UnloadedObjects
+    deployment: Deployment
+    settings: Settings
+    stream: str
     scope: Scope
+    now: datetime
 
     def lanes(self, traffic: Traffic, queued: Messages) -> dict[Lane, LaneSums]:
         """Both lanes. ``queued`` are in the queue or in the dead-letter queue.
@@ -86,10 +92,10 @@ class LaneCounter:
 
     def _lane(self, lane: Lane, published: int, waiting: Messages) -> LaneSums:
         """``waiting`` are messages that were in no object when they were counted."""
-        unloaded = self.objects.find(lane, self.scope)
+        unloaded = self._objects.find(lane, self.scope)
         in_flight = self._count_once(lane, waiting, unloaded.messages)
         accounted = count_accounted(
-            self.connection, self.objects.stream, lane, received=self.scope.received, history=self.scope.history
+            self.connection, self.stream, lane, received=self.scope.received, history=self.scope.history
         )
         return LaneSums(
             published=published + unloaded.history_records,
@@ -99,6 +105,17 @@ class LaneCounter:
             quarantined=accounted.quarantined,
             filtered=accounted.filtered,
             in_flight=in_flight,
+        )
+
+    @property
+    def _objects(self) -> UnloadedObjects:
+        return UnloadedObjects(
+            self.connection,
+            client("s3"),
+            self.deployment.raw_bucket,
+            self.stream,
+            queue_retention=timedelta(seconds=self.settings.queue.retention_seconds),
+            now=self.now,
         )
 
     def _count_once(self, lane: Lane, waiting: Messages, unloaded: Messages) -> int:

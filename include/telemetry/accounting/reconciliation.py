@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from telemetry.accounting import queue_lane
 from telemetry.accounting.conservation import LaneCounter, LaneSums, count_traffic, count_until_it_adds_up
 from telemetry.accounting.scope import Scope
-from telemetry.accounting.unloaded_objects import Messages, UnloadedObjects
+from telemetry.accounting.unloaded_objects import Messages
 from telemetry.aws import metrics
 from telemetry.aws.clients import client
 from telemetry.config.deployment import Deployment
@@ -81,12 +81,4 @@ class Reconciler:
         return self._counter(Scope.history_of_day(self.day)).history()
 
     def _counter(self, scope: Scope) -> LaneCounter:
-        objects = UnloadedObjects(
-            self.connection,
-            client("s3"),
-            self.deployment.raw_bucket,
-            self.stream,
-            queue_retention=timedelta(seconds=self.settings.queue.retention_seconds),
-            now=self.now,
-        )
-        return LaneCounter(self.connection, objects, scope)
+        return LaneCounter(self.connection, self.deployment, self.settings, self.stream, scope, self.now)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from telemetry.accounting.conservation import LaneCounter, LaneSums, Traffic, count_traffic
 from telemetry.accounting.queue_lane import queue_depths
 from telemetry.accounting.scope import Scope
-from telemetry.accounting.unloaded_objects import Messages, UnloadedObjects
+from telemetry.accounting.unloaded_objects import Messages
 from telemetry.aws.clients import client
 from telemetry.aws.metrics import FIREHOSE_TRIES, MINUTE, first_day
 from telemetry.config.deployment import Deployment
@@ -85,15 +85,7 @@ def _account_of(
 ) -> StreamAccount:
     name = stream.stream
     depths = queue_depths(client("sqs"), settings.names, name)
-    objects = UnloadedObjects(
-        connection,
-        client("s3"),
-        deployment.raw_bucket,
-        name,
-        queue_retention=timedelta(seconds=settings.queue.retention_seconds),
-        now=now,
-    )
-    counter = LaneCounter(connection, objects, Scope.since(first_day(now)))
+    counter = LaneCounter(connection, deployment, settings, name, Scope.since(first_day(now)), now)
     lanes = counter.lanes(traffic, Messages(without_id=depths.queue + depths.dead_letters))
     readings = stored_readings(connection, stream)
     return StreamAccount(

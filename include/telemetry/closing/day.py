@@ -72,7 +72,7 @@ def close_day(
     put_day_metrics(
         client("cloudwatch"),
         stream.stream,
-        {lane.lane: lane.unaccounted for lane in reconciliations},
+        {lane.lane.value: lane.unaccounted for lane in reconciliations},
         sum(not check.passed for check in checks),
     )
     return ClosedDay(stream.stream, day, devices, checks, silent, reconciliations)
