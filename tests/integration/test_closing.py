@@ -12,9 +12,9 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from closed_days import BEFORE, DAY, TODAY, Ground, checks_of, contract, noon, replace_connection, rollup_of
+from command import run_command
 from emulated import Emulator, until
 from etl import Execution, at_once, call, envelope, put_raw, reading
-from telemetry.cli.main import main
 from telemetry.closing.report import describe, missing
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
@@ -29,11 +29,6 @@ from telemetry.packaging.layer import Target, layer_zip
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.reconciliations import list_reconciliations
 from telemetry_airflow.operators.close_day import CloseDayOperator
-
-
-@pytest.fixture
-def ground(warehouse: Connection, aws: Emulator) -> Ground:
-    return Ground(warehouse, aws)
 
 
 @pytest.mark.parametrize("devices", [0, 50])
@@ -106,11 +101,9 @@ def test_a_changed_alarm_is_changed_and_the_others_are_left_alone(ground: Ground
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
-    with pytest.raises(SystemExit) as ending:
-        main(arguments)
-    out = capsys.readouterr().out
-    assert ending.value.code == 0
-    return json.loads(out) if "--json" in arguments else out
+    ended = run_command(capsys, *arguments)
+    assert ended.code == 0, ended
+    return json.loads(ended.out) if "--json" in arguments else ended.out
 
 
 def test_the_command_line_lists_what_was_found(

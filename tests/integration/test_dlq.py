@@ -10,13 +10,25 @@ from typing import Any
 import pytest
 
 import etl
+from command import run_command
 from emulated import Emulator, until
-from etl import ledger_of, new_queue, queue_execution, reading, rows, send, table_of
+from etl import (
+    KilledError,
+    killed_at,
+    ledger_of,
+    new_queue,
+    queue_depth,
+    queue_execution,
+    reading,
+    rows,
+    send,
+    table_of,
+    visible_messages,
+)
 from telemetry.accounting.conservation import LaneSums
 from telemetry.accounting.status import account
 from telemetry.aws import queues as sqs_queues
 from telemetry.aws.queues import list_dead_letters, queue_url, redrive
-from telemetry.cli import main
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import find_stream
@@ -46,30 +58,17 @@ def queues(aws: Emulator) -> Iterator[tuple[str, str]]:
     sqs.delete_queue(QueueUrl=dead)
 
 
-def depth(url: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = etl.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(attributes[name]) for name in names)
-
-
-def visible(url: str) -> int:
-    name = "ApproximateNumberOfMessages"
-    return int(etl.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
-
-
 def fail_to_take(url: str) -> None:
     """Receive every message as often as may be, and delete none."""
     sqs = etl.sqs()
-    while depth(url):
+    while queue_depth(url):
         sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    with pytest.raises(SystemExit) as ending:
-        main(["dlq", *arguments])
-    printed = capsys.readouterr()
-    assert ending.value.code == code, printed
-    return printed.out + printed.err * (code > 0)
+    ended = run_command(capsys, "dlq", *arguments)
+    assert ended.code == code, ended
+    return ended.out + ended.err * (code > 0)
 
 
 def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
@@ -95,9 +94,9 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
     began = datetime.now(UTC) - timedelta(seconds=1)
     device.publish(STREAM.topic_of("device-1"), *payloads)
     device.close()
-    until(lambda: depth(queue) == 3, "the messages")
+    until(lambda: queue_depth(queue) == 3, "the messages")
     fail_to_take(queue)
-    assert (depth(queue), depth(dead)) == (0, 3)
+    assert (queue_depth(queue), queue_depth(dead)) == (0, 3)
     assert (lane().published - before, lane().in_flight, lane().unaccounted - before) == (3, 3, 0)
 
     listed = json.loads(said(capsys, "list", "--stream", STREAM.stream, "--json"))
@@ -108,11 +107,11 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
     assert all(one["receive_count"] >= RECEIVES for one in listed)
     assert all(began.isoformat() <= one["received_at"] <= one["sent_at"] for one in listed)
     assert "\x1b" not in said(capsys, "list", "--stream", STREAM.stream)
-    assert depth(dead) == 3
+    assert queue_depth(dead) == 3
 
     answer = json.loads(said(capsys, "redrive", "--stream", STREAM.stream, "--json"))
     assert answer == [{"stream": STREAM.stream, "moved": 3, "refused": 0}]
-    assert (depth(queue), depth(dead)) == (3, 0)
+    assert (queue_depth(queue), queue_depth(dead)) == (3, 0)
     assert (lane().in_flight, lane().unaccounted - before) == (3, 0)
     assert queue_execution().run()["rows_read"] == 3
     assert ledger_of(warehouse) == [(3, 0, 3, 1, 0, 2)]
@@ -128,7 +127,7 @@ def test_a_look_changes_nothing_and_can_be_repeated_at_once(queues: tuple[str, s
     for limit, expected in ((100, 25), (25, 25), (7, 7), (0, 0)):
         assert len(list_dead_letters(etl.sqs(), dead, limit)) == expected
     assert len(etl.sqs().receive_message(QueueUrl=dead, MaxNumberOfMessages=10)["Messages"]) == 10
-    assert depth(dead) == 25
+    assert queue_depth(dead) == 25
 
 
 def test_bodies_that_are_envelopes_are_sent_as_they_are(aws: Emulator, queues: tuple[str, str]) -> None:
@@ -141,7 +140,7 @@ def test_bodies_that_are_envelopes_are_sent_as_they_are(aws: Emulator, queues: t
     assert seen == sorted(seen)
     assert seen[-1] == 34
     assert sorted(aws.messages(queue)) == sorted(sent)
-    assert depth(dead) == 0
+    assert queue_depth(dead) == 0
     assert redrive(etl.sqs(), dead, queue).moved == 0
 
 
@@ -162,10 +161,6 @@ def test_large_messages_are_sent_in_calls_that_sqs_takes(aws: Emulator, queues: 
     assert sorted(aws.messages(queue)) == sorted(sent)
 
 
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
 @pytest.mark.parametrize("enveloped", [True, False])
 def test_one_that_dies_between_send_and_delete_counts_no_message_twice(
     queues: tuple[str, str], warehouse: Connection, monkeypatch: pytest.MonkeyPatch, enveloped: bool
@@ -173,18 +168,12 @@ def test_one_that_dies_between_send_and_delete_counts_no_message_twice(
     """The message is in both queues, with two ids of SQS's: its envelope's is the same, also where we made that."""
     queue, dead = queues
     send(dead, [etl.envelope(reading(number)) if enveloped else reading(number) for number in range(5)])
-    sqs = etl.sqs()
-
-    def kill(**_: Any) -> None:
-        raise KilledError
-
     monkeypatch.setattr(sqs_queues, "VISIBILITY_TIMEOUT", 1)
-    sqs.meta.events.register("before-call.sqs.DeleteMessageBatch", kill)
     with pytest.raises(KilledError):
-        redrive(sqs, dead, queue)
-    assert (depth(queue), depth(dead)) == (5, 5)
+        redrive(killed_at("DeleteMessageBatch"), dead, queue)
+    assert (queue_depth(queue), queue_depth(dead)) == (5, 5)
     assert queue_execution().run()["loaded"] == 5
-    until(lambda: visible(dead) == 5, "the messages to come back")
+    until(lambda: visible_messages(dead) == 5, "the messages to come back")
     assert redrive(etl.sqs(), dead, queue).moved == 5
     queue_execution().run()
     assert sum(messages for messages, *_ in ledger_of(warehouse)) == 5
@@ -199,7 +188,7 @@ def test_a_message_that_sqs_refuses_stays_and_is_said(
     send(dead, [etl.envelope(reading(1)), etl.envelope(reading(2, note="x" * 3000))])
     etl.sqs().set_queue_attributes(QueueUrl=queue, Attributes={"MaximumMessageSize": "2048"})
     assert "SQS refused 1 messages, which stay dead letters" in said(capsys, "redrive", "-s", STREAM.stream, code=1)
-    assert (depth(queue), depth(dead)) == (1, 1)
+    assert (queue_depth(queue), queue_depth(dead)) == (1, 1)
 
 
 def test_a_stream_without_queues_is_named(aws: Emulator) -> None:

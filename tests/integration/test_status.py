@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from command import run_command
 from telemetry.aws.queues import queue_url
-from telemetry.cli.main import main
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry.local import stack as local_stack
@@ -26,21 +24,6 @@ from telemetry.local.services.postgres import Postgres
 from telemetry.warehouse.migrate import migrate
 
 CAPTURE = pytest.CaptureFixture[str]
-
-
-@dataclass
-class Ended:
-    """How a command line ended."""
-
-    code: Any
-    out: str
-    err: str
-
-
-def run(capsys: CAPTURE, *arguments: str) -> Ended:
-    with pytest.raises(SystemExit) as ending:
-        main(arguments)
-    return Ended(ending.value.code, *capsys.readouterr())
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +62,7 @@ def clean_environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_status_without_airflow_has_the_services_and_the_accounts(capsys: CAPTURE) -> None:
-    ended = run(capsys, "status", "--json")
+    ended = run_command(capsys, "status", "--json")
     told = json.loads(ended.out)
     assert ended.code == 1
     assert told["services"]["emulator"] == told["services"]["postgres"] == "healthy"
@@ -87,7 +70,7 @@ def test_status_without_airflow_has_the_services_and_the_accounts(capsys: CAPTUR
     assert told["streams"].keys() == load_streams().keys()
     assert told["unknown"] is None
     assert "Not healthy: airflow-" in ended.err
-    ended = run(capsys, "status")
+    ended = run_command(capsys, "status")
     assert ended.out.index("Services") < ended.out.index("Messages by stream and lane")
 
 
@@ -97,13 +80,13 @@ def test_status_without_airflow_has_the_services_and_the_accounts(capsys: CAPTUR
     ids=" ".join,
 )
 def test_what_asks_nothing_of_airflow_works_without_it(capsys: CAPTURE, arguments: tuple[str, ...]) -> None:
-    ended = run(capsys, *arguments, "--json")
+    ended = run_command(capsys, *arguments, "--json")
     assert (ended.code, ended.err.count("Error")) == (0, 0), ended
     json.loads(ended.out)
 
 
 def test_what_needs_all_of_the_stack_names_the_part_that_does_not_run(capsys: CAPTURE) -> None:
-    ended = run(capsys, "env")
+    ended = run_command(capsys, "env")
     assert (ended.code, ended.out) == (1, "")
     assert "A part of the stack is not running: airflow." in ended.err
 
@@ -112,12 +95,12 @@ def test_status_says_what_it_could_not_get(site: Site, capsys: CAPTURE) -> None:
     dead = site.settings.names.dead_letter_queue("telemetry")
     site.client("sqs").delete_queue(QueueUrl=queue_url(site.client("sqs"), dead))
     try:
-        told = json.loads((ended := run(capsys, "status", "--json")).out)
+        told = json.loads((ended := run_command(capsys, "status", "--json")).out)
         assert (ended.code, told["streams"]) == (1, {})
         assert told["services"]["postgres"] == "healthy"
         assert told["unknown"] in ended.err
         assert f"What became of the messages is not known: There is no queue {dead}." in ended.err
-        assert "healthy" in run(capsys, "status").out
+        assert "healthy" in run_command(capsys, "status").out
     finally:
         provision_queues(site)
 
@@ -126,12 +109,12 @@ def test_status_without_the_emulator_has_the_services(site: Site, capsys: CAPTUR
     emulator = Emulator(State(Path(os.environ["TELEMETRY_STATE"])), REGION)
     emulator.stop()
     try:
-        told = json.loads((ended := run(capsys, "status", "--json")).out)
+        told = json.loads((ended := run_command(capsys, "status", "--json")).out)
         assert (ended.code, told["streams"]) == (1, {})
         assert (told["services"]["emulator"], told["services"]["postgres"]) == ("not running", "healthy")
         assert told["unknown"] == "What became of the messages is not known: they are counted with emulator."
-        assert "A part of the stack is not running: emulator." in run(capsys, "loads").err
-        assert "A part of the stack is not running: emulator." in run(capsys, "dlq", "list").err
+        assert "A part of the stack is not running: emulator." in run_command(capsys, "loads").err
+        assert "A part of the stack is not running: emulator." in run_command(capsys, "dlq", "list").err
     finally:
         emulator.start()
 
@@ -143,12 +126,12 @@ def test_the_environment_of_another_stack_is_refused(
     """As `eval "$(telemetry env)"`, `telemetry reset` and `telemetry up` leave it."""
     for name, value in local_stack.environment().items():
         monkeypatch.setenv(name, value)
-    assert run(capsys, "loads", "--json").code == 0
+    assert run_command(capsys, "loads", "--json").code == 0
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     for arguments in (("loads",), ("dlq", "list"), ("quarantine", "list")):
-        ended = run(capsys, *arguments)
+        ended = run_command(capsys, *arguments)
         assert (ended.code, ended.out) == (1, "")
         assert f"AWS_ENDPOINT_URL is {endpoint}, the stack here has {site.endpoint}." in ended.err
         assert 'Run `eval "$(telemetry env)"` again.' in ended.err
-    told = json.loads((ended := run(capsys, "status", "--json")).out)
+    told = json.loads((ended := run_command(capsys, "status", "--json")).out)
     assert (ended.code, told["services"]["postgres"], told["streams"]) == (1, "healthy", {})

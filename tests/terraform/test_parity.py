@@ -44,9 +44,7 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory, python: str) -> Settin
     folder = tmp_path_factory.mktemp("provisioned")
     shutil.copy(SETTINGS, folder)
     shorten_buffer(folder / SETTINGS.name)
-    emulator = Emulator(folder / "emulator")
-    emulator.start()
-    try:
+    with Emulator(folder / "emulator") as emulator:
         site = Site(emulator.url, load_settings(folder / SETTINGS.name), load_streams())
         warehouse = Login("127.0.0.1", 1, "telemetry", "telemetry", "not-a-secret")
         provision(site, State(folder / "state"), warehouse, lambda: layer_zip(Target(python)), python)
@@ -58,8 +56,6 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory, python: str) -> Settin
             THING: GATEWAY_POLICY,
         }
         return describe(site.client, names)
-    finally:
-        emulator.stop()
 
 
 def test_everything_is_compared(provisioned: Settings, applied: Applied) -> None:

@@ -18,7 +18,7 @@ from telemetry.errors import TelemetryError
 from telemetry.local.emulator.launcher import NEEDED
 from telemetry.local.host.ports import LOOPBACK, holder, is_free
 from telemetry.local.host.state import State
-from telemetry.local.services import postgres_files as postgres_files
+from telemetry.local.services import postgres_files
 from telemetry.local.services.emulator import INTERPRETER
 from telemetry.local.stack import status
 

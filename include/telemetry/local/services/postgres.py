@@ -22,7 +22,7 @@ from telemetry.errors import TelemetryError
 from telemetry.local.host.ports import LOOPBACK, claim_port
 from telemetry.local.host.processes import Daemon, as_user, base_environment, is_alive
 from telemetry.local.host.state import State
-from telemetry.local.services import postgres_files as postgres_files
+from telemetry.local.services import postgres_files
 from telemetry.waiting import wait_until
 
 SUPERUSER = "postgres"
