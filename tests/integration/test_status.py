@@ -15,10 +15,10 @@ from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry.local import stack as local_stack
 from telemetry.local.host.state import State
+from telemetry.local.provision.deployment import REGION, LocalDeployment
 from telemetry.local.provision.device import provision_device
 from telemetry.local.provision.lake import provision_buckets, provision_secret
 from telemetry.local.provision.queues import provision_queues
-from telemetry.local.provision.site import REGION, Site
 from telemetry.local.services.emulator import Emulator
 from telemetry.local.services.postgres import Postgres
 from telemetry.warehouse.migrate import migrate
@@ -27,24 +27,24 @@ CAPTURE = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDeployment]:
     """A stack as it is when nothing of Airflow runs."""
     state = State(tmp_path_factory.mktemp("stack"))
     postgres, emulator = Postgres(state), Emulator(state, REGION)
     try:
         postgres.start()
         emulator.start()
-        site = Site(emulator.url, load_settings(), load_streams())
+        local = LocalDeployment(emulator.url, load_settings(), load_streams())
         connection = postgres.login().connect()
-        migrate(connection, site.streams)
+        migrate(connection, local.streams)
         connection.close()
-        provision_buckets(site)
-        provision_secret(site, postgres.login())
-        provision_queues(site)
-        provision_device(site, state)
+        provision_buckets(local)
+        provision_secret(local, postgres.login())
+        provision_queues(local)
+        provision_device(local, state)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TELEMETRY_STATE", str(state.folder))
-            yield site
+            yield local
     finally:
         emulator.stop()
         postgres.stop()
@@ -52,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(local: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a shell that knows of no stack; what commands set is taken back."""
     folder = os.environ["TELEMETRY_STATE"]
     for name in local_stack.environment():
@@ -91,9 +91,9 @@ def test_what_needs_all_of_the_stack_names_the_part_that_does_not_run(capsys: CA
     assert "A part of the stack is not running: airflow." in ended.err
 
 
-def test_status_says_what_it_could_not_get(site: Site, capsys: CAPTURE) -> None:
-    dead = site.settings.names.dead_letter_queue("telemetry")
-    site.client("sqs").delete_queue(QueueUrl=queue_url(site.client("sqs"), dead))
+def test_status_says_what_it_could_not_get(local: LocalDeployment, capsys: CAPTURE) -> None:
+    dead = local.settings.names.dead_letter_queue("telemetry")
+    local.client("sqs").delete_queue(QueueUrl=queue_url(local.client("sqs"), dead))
     try:
         told = json.loads((ended := run_command(capsys, "status", "--json")).out)
         assert (ended.code, told["streams"]) == (1, {})
@@ -102,10 +102,10 @@ def test_status_says_what_it_could_not_get(site: Site, capsys: CAPTURE) -> None:
         assert f"What became of the messages is not known: There is no queue {dead}." in ended.err
         assert "healthy" in run_command(capsys, "status").out
     finally:
-        provision_queues(site)
+        provision_queues(local)
 
 
-def test_status_without_the_emulator_has_the_services(site: Site, capsys: CAPTURE) -> None:
+def test_status_without_the_emulator_has_the_services(local: LocalDeployment, capsys: CAPTURE) -> None:
     emulator = Emulator(State(Path(os.environ["TELEMETRY_STATE"])), REGION)
     emulator.stop()
     try:
@@ -121,7 +121,7 @@ def test_status_without_the_emulator_has_the_services(site: Site, capsys: CAPTUR
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://localhost:9"])
 def test_the_environment_of_another_stack_is_refused(
-    site: Site, capsys: CAPTURE, monkeypatch: pytest.MonkeyPatch, endpoint: str
+    local: LocalDeployment, capsys: CAPTURE, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     """As `eval "$(telemetry env)"`, `telemetry reset` and `telemetry up` leave it."""
     for name, value in local_stack.environment().items():
@@ -131,7 +131,7 @@ def test_the_environment_of_another_stack_is_refused(
     for arguments in (("loads",), ("dlq", "list"), ("quarantine", "list")):
         ended = run_command(capsys, *arguments)
         assert (ended.code, ended.out) == (1, "")
-        assert f"AWS_ENDPOINT_URL is {endpoint}, the stack here has {site.endpoint}." in ended.err
+        assert f"AWS_ENDPOINT_URL is {endpoint}, the stack here has {local.endpoint}." in ended.err
         assert 'Run `eval "$(telemetry env)"` again.' in ended.err
     told = json.loads((ended := run_command(capsys, "status", "--json")).out)
     assert (ended.code, told["services"]["postgres"], told["streams"]) == (1, "healthy", {})

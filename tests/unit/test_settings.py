@@ -11,7 +11,7 @@ from telemetry.contracts.loader import load_streams
 from telemetry.errors import TelemetryError
 from telemetry.interval import Lane
 from telemetry.local.provision.alarms import wanted_alarms
-from telemetry.local.provision.site import Site
+from telemetry.local.provision.deployment import LocalDeployment
 from telemetry.paths import SETTINGS
 
 
@@ -44,7 +44,9 @@ def test_a_faulty_setting_is_named(tmp_path: Path, old: str, new: str, fault: st
 
 def test_every_stream_and_lane_has_alarms_of_its_own() -> None:
     settings, streams = load_settings(), load_streams()
-    alarms = {alarm["AlarmName"]: alarm for alarm in wanted_alarms(Site("http://127.0.0.1:1", settings, streams))}
+    alarms = {
+        alarm["AlarmName"]: alarm for alarm in wanted_alarms(LocalDeployment("http://127.0.0.1:1", settings, streams))
+    }
     each = [1 if alarm.each == "stream" else len(Lane) for alarm in settings.alarms.values()]
     assert len(alarms) == len(streams) * sum(each)
     assert all(len(name) <= 255 and name.startswith("iot-") for name in alarms)

@@ -15,10 +15,10 @@ from telemetry.contracts.loader import load_streams
 from telemetry.errors import TelemetryError
 from telemetry.local.host.ports import LOOPBACK
 from telemetry.local.host.state import State
+from telemetry.local.provision.deployment import ACCESS_KEY, REGION, LocalDeployment
 from telemetry.local.provision.device import Certificates
 from telemetry.local.provision.functions import emulator_python
 from telemetry.local.provision.provision import provision
-from telemetry.local.provision.site import ACCESS_KEY, REGION, Site
 from telemetry.local.services.airflow import Airflow
 from telemetry.local.services.emulator import Emulator
 from telemetry.local.services.postgres import Login, Postgres
@@ -41,13 +41,13 @@ def up(progress: Progress = lambda _: None) -> dict[str, str]:
     """
     settings, streams = load_settings(), load_streams()
     with _exclusively(progress) as state, ThreadPoolExecutor() as pool:
-        site = Site(Emulator(state, REGION).url, settings, streams, progress)
-        postgres, emulator, airflow = _services(state, _airflow_environment(site))
-        warehouse = pool.submit(_start_warehouse, postgres, airflow, site, progress)
-        cloud = pool.submit(_start_cloud, emulator, site, state, postgres.login(), progress)
+        local = LocalDeployment(Emulator(state, REGION).url, settings, streams, progress)
+        postgres, emulator, airflow = _services(state, _airflow_environment(local))
+        warehouse = pool.submit(_start_warehouse, postgres, airflow, local, progress)
+        cloud = pool.submit(_start_cloud, emulator, local, state, postgres.login(), progress)
         scheduler = pool.submit(_start_scheduler, airflow, warehouse, cloud, progress)
         _all_or_first_error([warehouse, cloud, scheduler])
-        return _environment(state, site)
+        return _environment(state, local)
 
 
 def down(progress: Progress = lambda _: None) -> None:
@@ -84,7 +84,7 @@ def environment() -> dict[str, str]:
     state = State.open()
     if not state.read("device"):
         raise TelemetryError(f"There is no stack in {state.folder} yet.", "Start one with `telemetry up`.")
-    return _environment(state, Site(Emulator(state, REGION).url, load_settings(), {}))
+    return _environment(state, LocalDeployment(Emulator(state, REGION).url, load_settings(), {}))
 
 
 def _services(state: State, inside: Mapping[str, str] = MappingProxyType({})) -> tuple[Postgres, Emulator, Airflow]:
@@ -93,31 +93,31 @@ def _services(state: State, inside: Mapping[str, str] = MappingProxyType({})) ->
     return postgres, Emulator(state, REGION), Airflow(state, postgres.login("airflow"), inside)
 
 
-def _cloud_environment(site: Site) -> dict[str, str]:
+def _cloud_environment(local: LocalDeployment) -> dict[str, str]:
     """How any program finds the emulator and the deployment's names."""
     return {
-        "AWS_ENDPOINT_URL": site.endpoint,
+        "AWS_ENDPOINT_URL": local.endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
-        "TELEMETRY_RAW_BUCKET": site.deployment.raw_bucket,
-        "TELEMETRY_PROCESSED_BUCKET": site.deployment.processed_bucket,
-        "TELEMETRY_DATABASE_SECRET": site.deployment.database_secret,
-        "TELEMETRY_STATE_MACHINE_ARN": site.deployment.state_machine_arn,
+        "TELEMETRY_RAW_BUCKET": local.deployment.raw_bucket,
+        "TELEMETRY_PROCESSED_BUCKET": local.deployment.processed_bucket,
+        "TELEMETRY_DATABASE_SECRET": local.deployment.database_secret,
+        "TELEMETRY_STATE_MACHINE_ARN": local.deployment.state_machine_arn,
     }
 
 
-def _airflow_environment(site: Site) -> dict[str, str]:
+def _airflow_environment(local: LocalDeployment) -> dict[str, str]:
     """DAGs read the settings themselves; what was overridden for Firehose holds for their waiting too."""
-    return {**_cloud_environment(site), BUFFER_SECONDS: str(site.settings.firehose.buffer_seconds)}
+    return {**_cloud_environment(local), BUFFER_SECONDS: str(local.settings.firehose.buffer_seconds)}
 
 
-def _environment(state: State, site: Site) -> dict[str, str]:
+def _environment(state: State, local: LocalDeployment) -> dict[str, str]:
     postgres, emulator, airflow = _services(state)
     files = Certificates.of(state)
     return {
-        **_cloud_environment(site),
+        **_cloud_environment(local),
         **postgres.login().environment(),
         "TELEMETRY_AIRFLOW_URL": airflow.url,
         "TELEMETRY_AIRFLOW_USER": airflow.user,
@@ -130,27 +130,29 @@ def _environment(state: State, site: Site) -> dict[str, str]:
     }
 
 
-def _start_warehouse(postgres: Postgres, airflow: Airflow, site: Site, progress: Progress) -> None:
+def _start_warehouse(postgres: Postgres, airflow: Airflow, local: LocalDeployment, progress: Progress) -> None:
     if postgres.health() == {postgres.name: "not running"}:
         airflow.stop()  # what is left of one whose database was killed dies sooner or later, and not when it suits
     progress("PostgreSQL: starting")
     postgres.start()
     connection = postgres.login().connect()
     try:
-        migrate(connection, site.streams)
+        migrate(connection, local.streams)
     finally:
         connection.close()
     progress("PostgreSQL: up, tables in order")
 
 
-def _start_cloud(emulator: Emulator, site: Site, state: State, warehouse: Login, progress: Progress) -> None:
+def _start_cloud(
+    emulator: Emulator, local: LocalDeployment, state: State, warehouse: Login, progress: Progress
+) -> None:
     progress("AWS emulator: starting")
     with ThreadPoolExecutor(max_workers=1) as pool:
         python = emulator_python()
         layer = pool.submit(layer_zip, Target(python))
         emulator.start()
         progress("AWS emulator: up, provisioning")
-        changes = provision(site, state, warehouse, layer.result, python)
+        changes = provision(local, state, warehouse, layer.result, python)
     progress(f"AWS emulator: provisioned, {len(changes)} changes" if changes else "AWS emulator: as it was")
 
 

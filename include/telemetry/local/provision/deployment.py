@@ -18,7 +18,7 @@ ACCESS_KEY = "local"  # the emulator takes any, and no real one may reach it
 
 
 @dataclass(frozen=True)
-class Site:
+class LocalDeployment:
     """One emulator to provision, and what it is to hold.
 
     Every change is told to ``progress`` as it happens, and kept in ``changes``, which stays empty where there was
