@@ -31,8 +31,8 @@ def changed(folder: Path, old: str, new: str) -> Path:
         ("  prefix: iot ", "  prefix: a-prefix-too-long ", "names.prefix: String should have at most 14 characters"),
         ('  queue: "{prefix}-{stream}', '  queue: "{prefix}', "names.queue: String should match pattern"),
         ("  trailing_days: 7", "  trailing_weeks: 1", "quality.trailing_days: Field required"),
-        ("{prefix}-{stream}-queue-age", "{prefix}-queue-age", "is not of its own for each stream"),
-        ("{prefix}-{stream}-{lane}-unaccounted", "{prefix}-{stream}-unaccounted", "is not of its own for each lane"),
+        ("{prefix}-{stream}-queue-age", "{prefix}-queue-age", "is not unique for each stream"),
+        ("{prefix}-{stream}-{lane}-unaccounted", "{prefix}-{stream}-unaccounted", "is not unique for each lane"),
         ('Lane: "{lane}"', 'Lane: "{line}"', "alarms.unaccounted_messages.dimensions.Lane: String should match"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The whole local stack: up, down, reset, status, and the environment in which everything else finds it."""
+"""The local stack as a whole: up, down, reset, status, and the environment variables of its clients."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ LOCK = "stack.lock"
 
 
 def up(progress: Progress = lambda _: None) -> dict[str, str]:
-    """Start what does not run, provision what is missing; return the environment when everything is healthy.
+    """Start what is not running, provision what is missing, and return the environment when everything is healthy.
 
-    Harmless where all of it runs. A second ``up``, ``down`` or ``reset`` waits until the first is done.
+    Does nothing if all of it is running. A second ``up``, ``down`` or ``reset`` waits until the first has ended.
 
     Raises:
-        TelemetryError: the settings or a contract are faulty, or a service or the provisioning failed. What was started
-            by then stays up; the next ``up`` goes on from there.
+        TelemetryError: the settings or a contract are faulty, or a service or the provisioning failed. What has been
+            started stays up; the next ``up`` continues from there.
     """
     settings, streams = load_settings(), load_streams()
     with _exclusively(progress) as state, ThreadPoolExecutor() as pool:
@@ -51,13 +51,13 @@ def up(progress: Progress = lambda _: None) -> dict[str, str]:
 
 
 def down(progress: Progress = lambda _: None) -> None:
-    """Stop everything; return when nothing of the stack runs. What is stored stays."""
+    """Stop everything, and return when no process of the stack is left. Stored data are kept."""
     with _exclusively(progress) as state:
         _stop(state, progress)
 
 
 def reset(progress: Progress = lambda _: None) -> None:
-    """Stop everything and delete all that the stack ever stored: objects, queues, tables, runs, logs, passwords."""
+    """Stop everything, and delete all stored data: objects, queues, tables, runs, logs and passwords."""
     with _exclusively(progress) as state:
         _stop(state, progress)
         Postgres(state).remove()
@@ -69,14 +69,14 @@ def reset(progress: Progress = lambda _: None) -> None:
 
 
 def status() -> dict[str, str | None]:
-    """By process: ``None`` where it is healthy, else what is wrong."""
+    """Return, for every process, ``None`` if it is healthy, else what is wrong."""
     with ThreadPoolExecutor() as pool:
         reports = pool.map(lambda service: service.health(), _services(State.open()))
         return {process: verdict for report in reports for process, verdict in report.items()}
 
 
 def environment() -> dict[str, str]:
-    """What clients of the stack need: AWS, the deployment's names, PostgreSQL, Airflow, MQTT. Passwords are among it.
+    """Return the environment variables for clients: AWS, names, PostgreSQL, Airflow and MQTT, with passwords.
 
     Raises:
         TelemetryError: the stack was never up.
@@ -88,13 +88,13 @@ def environment() -> dict[str, str]:
 
 
 def _services(state: State, inside: Mapping[str, str] = MappingProxyType({})) -> tuple[Postgres, Emulator, Airflow]:
-    """The services; to start Airflow takes the environment ``inside`` it."""
+    """The services. ``inside`` is the environment of Airflow's processes, needed only to start them."""
     postgres = Postgres(state)
     return postgres, Emulator(state, REGION), Airflow(state, postgres.login("airflow"), inside)
 
 
 def _cloud_environment(local: LocalDeployment) -> dict[str, str]:
-    """How any program finds the emulator and the deployment's names."""
+    """What every client needs to find the emulator and the deployment's names."""
     return {
         "AWS_ENDPOINT_URL": local.endpoint,
         "AWS_REGION": REGION,
@@ -109,7 +109,7 @@ def _cloud_environment(local: LocalDeployment) -> dict[str, str]:
 
 
 def _airflow_environment(local: LocalDeployment) -> dict[str, str]:
-    """DAGs read the settings themselves; what was overridden for Firehose holds for their waiting too."""
+    """DAGs read the settings themselves, with the same override of Firehose's buffering time."""
     return {**_cloud_environment(local), BUFFER_SECONDS: str(local.settings.firehose.buffer_seconds)}
 
 
@@ -132,7 +132,7 @@ def _environment(state: State, local: LocalDeployment) -> dict[str, str]:
 
 def _start_warehouse(postgres: Postgres, airflow: Airflow, local: LocalDeployment, progress: Progress) -> None:
     if postgres.health() == {postgres.name: "not running"}:
-        airflow.stop()  # what is left of one whose database was killed dies sooner or later, and not when it suits
+        airflow.stop()  # one whose database was killed would die later, in the middle of the start
     progress("PostgreSQL: starting")
     postgres.start()
     connection = postgres.login().connect()
@@ -157,7 +157,7 @@ def _start_cloud(
 
 
 def _start_scheduler(airflow: Airflow, warehouse: Future[None], cloud: Future[None], progress: Progress) -> None:
-    """Airflow's metadata live in the warehouse's server. Where another part has failed by then, it is not started."""
+    """Wait for the warehouse, whose server holds Airflow's metadata; do not start if another part has failed."""
     warehouse.result()
     if cloud.done():
         cloud.result()
@@ -173,7 +173,7 @@ def _all_or_first_error(parts: list[Future[None]]) -> None:
 
 
 def _stop(state: State, progress: Progress) -> None:
-    """Airflow first: its tasks use the others."""
+    """Stop Airflow first, because its tasks use the other services."""
     postgres, emulator, airflow = _services(state)
     progress("Airflow: stopping")
     airflow.stop()
@@ -185,7 +185,7 @@ def _stop(state: State, progress: Progress) -> None:
 
 @contextmanager
 def _exclusively(progress: Progress) -> Iterator[State]:
-    """The state folder, with no other command at work on the stack."""
+    """Open the state folder, and keep other commands off the stack meanwhile."""
     state = State.open()
     with open(state.path(LOCK), "w", opener=lambda path, flags: os.open(path, flags, mode=0o600)) as lock:
         try:

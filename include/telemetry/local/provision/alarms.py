@@ -1,17 +1,17 @@
-"""CloudWatch's alarms: those of the settings, for every stream, told to the alarm topic."""
+"""CloudWatch alarms: those of the settings, for every stream, which notify the alarm topic."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from telemetry.config.alarms import alarms_of
+from telemetry.config.alarms import expand_alarms
 from telemetry.config.settings import Alarm
 from telemetry.local.provision.deployment import LocalDeployment, differs
 
 
 def provision_alarms(local: LocalDeployment) -> None:
-    """Every alarm as the settings describe it. One that the settings no longer have is left alone."""
+    """Create or update every alarm of the settings. Alarms that are no longer in the settings are left alone."""
     cloudwatch = local.client("cloudwatch")
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{local.settings.names.prefix}-")
     existing = {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}
@@ -23,8 +23,8 @@ def provision_alarms(local: LocalDeployment) -> None:
 
 
 def wanted_alarms(local: LocalDeployment) -> Iterator[dict[str, Any]]:
-    """What PutMetricAlarm is to be told, for every alarm."""
-    for _, alarm in alarms_of(local.settings, local.streams):
+    """Yield the arguments of PutMetricAlarm for every alarm."""
+    for _, alarm in expand_alarms(local.settings, local.streams):
         yield _request(local, alarm)
 
 

@@ -1,4 +1,4 @@
-"""The gateway device, as which this machine publishes: its thing, its certificate, and a policy of what it may do."""
+"""The gateway device as which this machine publishes: its thing, its certificate and its policy."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from telemetry.local.provision.deployment import LocalDeployment
 
 THING = "telemetry-gateway"
 VERSIONS = 5
-"""Versions of a policy that AWS IoT keeps."""
+"""How many versions of a policy AWS IoT keeps."""
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """The files with which the gateway connects: the authority that the broker is known by, certificate and key."""
+    """The files with which the gateway connects: the certificate authority of the broker, certificate and key."""
 
     authority: Path
     certificate: Path
@@ -27,12 +27,12 @@ class Certificates:
 
     @classmethod
     def of(cls, state: State) -> Certificates:
-        """Where the state folder keeps them."""
+        """Return the paths of the files in the state folder."""
         return cls(*(state.path("certificates", name) for name in ("authority.pem", "gateway.pem", "gateway.key")))
 
 
 def provision_device(local: LocalDeployment, state: State) -> None:
-    """Thing, policy and an active certificate, whose files are in the state folder, for the owner's eyes."""
+    """Create the thing, its policy and an active certificate, with files in the state folder for its owner only."""
     iot = local.client("iot")
     if THING not in {thing["thingName"] for thing in iot.list_things()["things"]}:
         iot.create_thing(thingName=THING)
@@ -62,7 +62,7 @@ def _provision_policy(local: LocalDeployment, iot: Any) -> None:
 
 
 def _policy(local: LocalDeployment) -> dict[str, Any]:
-    """Connect under the gateway's client ids, and publish on the streams' topics: a gateway speaks for many devices."""
+    """Allow connecting with the gateway's client ids, and publishing on the topics of all devices."""
     topics = [local.arn("iot", f"topic/{stream.topic_of('*')}") for stream in local.streams.values()]
     return {
         "Version": "2012-10-17",
@@ -74,7 +74,7 @@ def _policy(local: LocalDeployment) -> dict[str, Any]:
 
 
 def _refresh_authority(local: LocalDeployment, path: Path) -> None:
-    """The emulator has an authority of its own, and another one when it has lost its state."""
+    """Save the emulator's certificate authority. It has a new one after it has lost its state."""
     with urllib.request.urlopen(f"{local.endpoint}/_ministack/iot/ca.pem", timeout=10) as answer:  # noqa: S310 - loopback
         authority = answer.read().decode()
     if not path.exists() or path.read_text() != authority:
@@ -83,7 +83,7 @@ def _refresh_authority(local: LocalDeployment, path: Path) -> None:
 
 
 def _is_known(iot: Any, state: State, files: Certificates) -> bool:
-    """Whether the certificate in the state folder is one that the emulator takes and that has the policy."""
+    """Whether the emulator accepts the certificate in the state folder, and the policy is attached to it."""
     known = state.read("device").get("certificate")
     if not known or not (files.certificate.exists() and files.key.exists()):
         return False

@@ -1,4 +1,4 @@
-"""The Lambda functions and the dependency layer that they share."""
+"""The Lambda functions, and the dependency layer that they share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from telemetry.waiting import wait_until
 
 
 def emulator_python() -> str:
-    """The Python version of the emulator's environment, on which functions run: ``3.12``.
+    """Return the Python version of the emulator's environment, which functions run on, such as ``3.12``.
 
     Raises:
         TelemetryError: the environment is missing.
@@ -31,9 +31,9 @@ def emulator_python() -> str:
 
 
 def provision_functions(local: LocalDeployment, layer: Path, python: str) -> None:
-    """Every function of the settings on Python ``python``, with the layer in the file ``layer``.
+    """Create or update every function of the settings, on Python ``python`` and with the layer in the file ``layer``.
 
-    Code and configuration are sent only where they differ from what runs.
+    Code and configuration are only sent if they differ.
     """
     layer_arn = _provision_layer(local, layer)
     role = local.role("functions", "lambda.amazonaws.com")
@@ -48,13 +48,13 @@ def provision_functions(local: LocalDeployment, layer: Path, python: str) -> Non
 
 
 def function_names(local: LocalDeployment) -> list[str]:
-    """The names of all functions."""
+    """Return the names of all functions."""
     settings = local.settings.functions
     return [getattr(settings, folder).name for folder in type(settings).model_fields]
 
 
 def _provision_layer(local: LocalDeployment, layer: Path) -> str:
-    """The ARN of the layer version with the content of ``layer``, which its file's name stands for."""
+    """The ARN of the layer version with the content of ``layer``, identified by the name of the file."""
     functions = local.client("lambda")
     for version in functions.list_layer_versions(LayerName=local.settings.names.layer)["LayerVersions"]:
         if version["Description"] == layer.stem:
@@ -68,7 +68,7 @@ def _provision_layer(local: LocalDeployment, layer: Path) -> str:
 
 
 def _upload(local: LocalDeployment, key: str, content: bytes) -> dict[str, str]:
-    """Put an artefact; its key names its content, so that it never changes."""
+    """Upload an artefact. Its key contains a digest of its content, so that it never changes."""
     local.client("s3").put_object(Bucket=local.artefact_bucket, Key=key, Body=content)
     return {"S3Bucket": local.artefact_bucket, "S3Key": key}
 

@@ -1,4 +1,4 @@
-"""From the topic to both lanes: each stream's delivery stream and topic rule."""
+"""Each stream's delivery stream and topic rule, which hand its messages to both lanes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOG_STREAM = "S3Delivery"
 
 
 def provision_delivery_streams(local: LocalDeployment) -> None:
-    """Firehose into the raw bucket, by hour of arrival, gzipped."""
+    """Create or update a delivery stream for each stream, into the raw bucket by hour of arrival."""
     role = local.role("firehose", "firehose.amazonaws.com")
     for stream in local.streams:
         name = local.settings.names.delivery_stream(stream)
@@ -23,7 +23,7 @@ def provision_delivery_streams(local: LocalDeployment) -> None:
 
 
 def provision_rules(local: LocalDeployment) -> None:
-    """A topic rule for each stream that hands every message to both lanes, and what fails to the raw bucket."""
+    """Create or update a topic rule for each stream, to both lanes; failures go to the raw bucket."""
     iot, role = local.client("iot"), local.role("topic-rules", "iot.amazonaws.com")
     existing = {rule["ruleName"] for rule in iot.list_topic_rules()["rules"]}
     for contract in local.streams.values():
@@ -38,11 +38,11 @@ def provision_rules(local: LocalDeployment) -> None:
     for name in sorted(existing - {local.settings.names.topic_rule(stream) for stream in local.streams}):
         if name.startswith(first):
             stream = name.removeprefix(first)
-            local.progress(f"stream {stream} has no contract any more: its rule, queue and objects are left alone")
+            local.progress(f"stream {stream} has no contract anymore: its rule, queue and objects are left alone")
 
 
 def provision_log_group(local: LocalDeployment, group: str, stream: str = "") -> None:
-    """A log group, with a log stream in it where one is named."""
+    """Create a log group if it is missing, with a log stream if one is given."""
     logs = local.client("logs")
     found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     if not any(known["logGroupName"] == group for known in found):

@@ -1,4 +1,4 @@
-"""Buckets, and the secret with the way to the warehouse."""
+"""The buckets, and the warehouse's secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLOSED = {
 
 
 def provision_buckets(local: LocalDeployment) -> None:
-    """Raw, processed and artefact bucket: versioned, and closed to the public."""
+    """Create the raw, the processed and the artefact bucket, versioned and closed to the public."""
     s3 = local.client("s3")
     existing = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     for name in (local.deployment.raw_bucket, local.deployment.processed_bucket, local.artefact_bucket):
@@ -42,7 +42,7 @@ def _public_access(s3: Any, bucket: str) -> Any:
 
 
 def provision_secret(local: LocalDeployment, warehouse: Login) -> None:
-    """The secret that functions and DAGs read: host, port, dbname, username, password."""
+    """Create or update the secret that functions and DAGs read: host, port, dbname, username and password."""
     secrets, name = local.client("secretsmanager"), local.deployment.database_secret
     wanted = warehouse.secret()
     try:

@@ -1,4 +1,4 @@
-"""Provisioning the emulator from the files that Terraform reads too: settings, contracts and the state machine."""
+"""Provision the emulator from the files that Terraform reads, too: settings, contracts and the state machine."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from telemetry.local.services.postgres import Login
 def provision(
     local: LocalDeployment, state: State, warehouse: Login, layer: Callable[[], Path], python: str
 ) -> list[str]:
-    """Bring the emulator to what the files say, and return what was changed: nothing, the second time.
+    """Make the emulator's resources match the files, and return the changes; the second time there are none.
 
-    ``layer`` is asked for the dependency layer's file when all else is there: it may still be in the making. ``python``
-    is the version that functions run on. What belongs to a stream whose contract is gone is left alone.
+    ``layer`` returns the dependency layer's file. It is called when all else is there, because the layer may still be
+    being built. ``python`` is the version that functions run on. Resources of a stream without a contract are left
+    alone.
     """
     provision_buckets(local)
     provision_secret(local, warehouse)

@@ -1,4 +1,4 @@
-"""Each stream's queue with its dead-letter queue, and the topic that is told of failures."""
+"""Each stream's queue with its dead-letter queue, and the topic for alarms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from telemetry.local.provision.deployment import LocalDeployment
 
 
 def provision_queues(local: LocalDeployment) -> None:
-    """A queue for each stream; a message received too often goes to its dead-letter queue."""
+    """Create or update a queue for each stream, and the dead-letter queue of messages that are received too often."""
     names, settings = local.settings.names, local.settings.queue
     both = {
         "MaximumMessageSize": str(settings.message_bytes_max),
@@ -25,7 +25,7 @@ def provision_queues(local: LocalDeployment) -> None:
 
 
 def provision_topic(local: LocalDeployment) -> None:
-    """The SNS topic that NotifyFailure and alarms publish to."""
+    """Create the SNS topic that NotifyFailure and alarms publish to."""
     sns, arn = local.client("sns"), local.arn("sns", local.settings.names.alarm_topic)
     try:
         sns.get_topic_attributes(TopicArn=arn)
@@ -35,7 +35,7 @@ def provision_topic(local: LocalDeployment) -> None:
 
 
 def _provision(local: LocalDeployment, name: str, wanted: dict[str, str]) -> str:
-    """The ARN of the queue ``name``, which has the attributes ``wanted`` afterwards."""
+    """Create or update the queue ``name`` with the attributes ``wanted``, and return its ARN."""
     sqs = local.client("sqs")
     if (url := find_queue(sqs, name)) is None:
         sqs.create_queue(QueueName=name, Attributes=wanted)
@@ -50,5 +50,5 @@ def _provision(local: LocalDeployment, name: str, wanted: dict[str, str]) -> str
 
 
 def _decoded(value: str) -> Any:
-    """A redrive policy comes back with other spaces than it went."""
+    """SQS returns a redrive policy with other white space than it was sent."""
     return json.loads(value) if value.startswith("{") else value

@@ -14,7 +14,7 @@ _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
 def definition(values: Mapping[str, str]) -> str:
-    """The state machine's definition, its placeholders ``${Name}`` filled as Terraform's ``templatefile`` fills them.
+    """Return the state machine's definition, with ``${Name}`` filled in as by Terraform's ``templatefile``.
 
     Raises:
         KeyError: ``values`` lacks a placeholder.
@@ -23,7 +23,7 @@ def definition(values: Mapping[str, str]) -> str:
 
 
 def provision_state_machine(local: LocalDeployment) -> None:
-    """``telemetry_etl`` over this local's functions."""
+    """Create or update the state machine of the ETL."""
     machines, arn = local.client("stepfunctions"), local.deployment.state_machine_arn
     values = {f"{name}Arn": local.arn("lambda", f"function:{name}") for name in function_names(local)}
     values["AlarmTopicArn"] = local.arn("sns", local.settings.names.alarm_topic)
@@ -41,7 +41,7 @@ def provision_state_machine(local: LocalDeployment) -> None:
 
 
 def provision_schedule(local: LocalDeployment) -> None:
-    """The EventBridge rule that calls the simulator, where the settings have it enabled."""
+    """Create or update the EventBridge rule that calls the simulator; the settings enable or disable it."""
     events, simulator = local.client("events"), local.settings.simulator
     name = local.settings.names.schedule
     function = local.settings.functions.device_simulator.name
@@ -64,7 +64,7 @@ def provision_schedule(local: LocalDeployment) -> None:
 
 
 def _permit(local: LocalDeployment, function: str, rule: str) -> None:
-    """Let the schedule, and no other rule, call the function."""
+    """Allow the schedule, and no other rule, to call the function."""
     functions = local.client("lambda")
     try:
         statements = json.loads(functions.get_policy(FunctionName=function)["Policy"])["Statement"]
