@@ -38,7 +38,7 @@ def provision_rules(local: LocalDeployment) -> None:
     for name in sorted(existing - {local.settings.names.topic_rule(stream) for stream in local.streams}):
         if name.startswith(first):
             stream = name.removeprefix(first)
-            local.progress(f"stream {stream} has no contract anymore: its rule, queue and objects are left alone")
+            local.progress(f"stream {stream} has no contract any more: its rule, queue and objects are left alone")
 
 
 def provision_log_group(local: LocalDeployment, group: str, stream: str = "") -> None:
