@@ -37,7 +37,7 @@ def until(condition: Callable[[], T], what: str, timeout: float = 60) -> T:
     """The first truthy value of ``condition``, or a failed test."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout:g} s for {what}, in vain"
+        assert time.monotonic() < deadline, f"timed out after {timeout:g} s waiting for {what}"
         time.sleep(0.05)
     return value
 

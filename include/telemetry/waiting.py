@@ -30,5 +30,5 @@ def wait_until(
         if value:
             return value
         if time.monotonic() >= deadline:
-            raise TelemetryError(f"Timed out after {timeout:g} s of waiting for {what}.", hint)
+            raise TelemetryError(f"Timed out after {timeout:g} s waiting for {what}.", hint)
         time.sleep(interval)

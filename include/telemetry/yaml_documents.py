@@ -34,7 +34,7 @@ def load_document(path: Path, model: type[Model]) -> Model:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        raise TelemetryError(f"{path}:{line}: not YAML: {getattr(error, 'problem', error)}.") from error
+        raise TelemetryError(f"{path}:{line}: not valid YAML: {getattr(error, 'problem', error)}.") from error
     faults = _repeated_fields(node)
     try:
         checked = model.model_validate(document)
@@ -80,7 +80,7 @@ def _repeated_fields(node: yaml.Node | None, above: str = "") -> list[tuple[int,
     for key, value in node.value:
         name = f"{above}{key.value}"
         if key.value in seen:
-            faults.append((key.start_mark.line + 1, name, "is named twice"))
+            faults.append((key.start_mark.line + 1, name, "appears twice"))
         seen.add(key.value)
         faults += _repeated_fields(value, f"{name}.")
     return faults

@@ -82,5 +82,7 @@ def _named(kind: LoadKind, partition: str) -> Interval:
             return Interval.hour(datetime.strptime(partition, "%Y-%m-%dT%H").replace(tzinfo=UTC))
         return Interval.day(date.fromisoformat(partition))
     except (ValueError, OverflowError) as error:
-        what = "an hour" if kind == "hourly" else "a day"
-        raise TelemetryError(f"partition: {partition!r} is not {what}.", f"Write {PARTITION_EXAMPLE[kind]}.") from error
+        what = "hour" if kind == "hourly" else "day"
+        raise TelemetryError(
+            f"partition: {partition!r} is not a valid {what}.", f"Example: {PARTITION_EXAMPLE[kind]}."
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from telemetry.airflow_rest.loads import LoadRunner
 from telemetry.airflow_rest.runs import AirflowApi
 from telemetry.cli import main
-from telemetry.cli.runs import backfill_days
 from telemetry.errors import TelemetryError
 
 DAG_ID = "telemetry_daily"
@@ -145,6 +146,11 @@ def deployed(airflow: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     return airflow
 
 
+def secret() -> str:
+    """The warehouse's secret, where the test has a warehouse."""
+    return os.environ.get("TELEMETRY_DATABASE_SECRET", "")
+
+
 def filled(api: AirflowApi) -> list[str]:
     """The runs that a backfill of all three days says are its own."""
     progress = list(api.watch_backfill(api.create_backfill(DAG_ID, FIRST, LAST), 60))[-1]
@@ -177,15 +183,17 @@ def test_a_run_by_hand_on_one_of_the_days_does_not_make_the_command_fail(
 def test_a_run_that_is_under_way_is_waited_for(airflow: Server, api: AirflowApi) -> None:
     """Airflow would leave its day out, and what it overlooked would stay where it is."""
     airflow.add("scheduled", half_past_midnight(LAST), "running")
-    assert backfill_days(api, "telemetry", FIRST, LAST) == []
+    assert LoadRunner(api, secret()).backfill("telemetry", FIRST, LAST) == []
     assert {run["run_type"] for run in airflow.runs} == {"backfill"}
 
 
 def test_a_day_that_airflow_leaves_out_is_named(airflow: Server, api: AirflowApi) -> None:
     airflow.left_out = {DAYS[1]}
     airflow.add("manual", datetime(2026, 3, 2, 14, 7, tzinfo=UTC))
-    with pytest.raises(TelemetryError, match=r"ran 2 of 3 days of telemetry_daily, not 2026-03-02\. .*under way"):
-        backfill_days(api, "telemetry", FIRST, LAST)
+    with pytest.raises(
+        TelemetryError, match=r"ran 2 of 3 days of telemetry_daily\. It skipped 2026-03-02\. .*under way"
+    ):
+        LoadRunner(api, secret()).backfill("telemetry", FIRST, LAST)
 
 
 def test_a_day_that_is_not_over_is_not_asked_for(airflow: Server, api: AirflowApi) -> None:
@@ -196,13 +204,12 @@ def test_a_day_that_is_not_over_is_not_asked_for(airflow: Server, api: AirflowAp
     assert airflow.asked == []
 
 
-def test_a_person_who_waits_no_longer_is_told_that_airflow_goes_on(
-    deployed: Server, api: AirflowApi, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_person_who_waits_no_longer_is_told_that_airflow_continues(airflow: Server, api: AirflowApi) -> None:
+    told: list[str] = []
+
     def stop(_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        backfill_days(api, "telemetry", FIRST, LAST, on_progress=stop)
-    told = " ".join(capfd.readouterr().err.split())
-    assert f"goes on in Airflow. Cancel it there: {deployed.url}/dags/telemetry_daily/backfills" in told
+        LoadRunner(api, secret(), told.append).backfill("telemetry", FIRST, LAST, on_progress=stop)
+    assert f"continues in Airflow. You can cancel it at {airflow.url}/dags/telemetry_daily/backfills" in told[-1]

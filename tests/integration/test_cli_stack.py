@@ -71,7 +71,7 @@ def test_a_message_is_in_flight_until_it_is_in_the_ledger(stack: Stack) -> None:
     said = stack.run(
         "simulate", "--messages", "500", "--duplicate", "10%", "--malformed", "0.1", "--late", "0.1", "--seed", "7"
     )
-    assert "500 messages of telemetry published" in said.stdout
+    assert "Published 500 messages of telemetry" in said.stdout
     for lane in ("lake", "queue"):
         counts = grown(before, lanes(stack), lane)
         assert counts["published"] == 500
@@ -126,7 +126,7 @@ def test_past_days_are_seeded_once_and_backfilled(stack: Stack) -> None:
     before = lanes(stack)
     yesterday = last_due_day(datetime.now(UTC)).isoformat()  # Airflow has run it by its schedule, with nothing to load
     seed = ("simulate", "--days", "1", "--messages", "240", "--seed", "9", "--late", "0.1", "--malformed", "0.05")
-    assert "240 records of telemetry written as 24 objects" in stack.run(*seed).stdout
+    assert "Wrote 240 records of telemetry as 24 objects" in stack.run(*seed).stdout
     seeded = lanes(stack)
     assert "240 were there already" in stack.run(*seed).stdout
     assert lanes(stack)["lake"]["published"] == seeded["lake"]["published"]
@@ -162,7 +162,7 @@ def test_the_environment_is_printed_for_a_shell(stack: Stack) -> None:
 
 def test_logs_doctor_and_migrate(stack: Stack) -> None:
     assert len(stack.run("logs", "emulator", "--lines", "3").stdout.splitlines()) == 3
-    assert "up to the contracts already" in stack.run("migrate").stdout
+    assert "already matches the contracts" in stack.run("migrate").stdout
     findings = stack.json("doctor")
     assert not [finding for finding in findings if finding["level"] == "bad"]
 

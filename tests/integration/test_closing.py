@@ -64,7 +64,7 @@ def test_the_function_s_answer_is_told_in_words(warehouse: Connection, aws: Emul
     assert "FAILED" in text
     lake, *advice = missing(closed)
     assert lake == f"telemetry, {DAY}, lake lane: -1 unaccounted (0 published, 1 in the ledger, 0 in flight)."
-    assert advice[0].startswith("More is in the ledger than was published")
+    assert advice[0].startswith("The ledger has more than was published")
 
 
 def test_an_unaccounted_message_reaches_the_topic_of_the_alarms(ground: Ground) -> None:
@@ -153,7 +153,7 @@ def test_airflow_s_task_shows_what_was_found_and_fails_where_a_message_is_lost(
     rule = [{"Name": "RuleName", "Value": deployed.settings.names.topic_rule("telemetry")}]
     published = {"MetricName": "TopicMatch", "Dimensions": rule, "Timestamp": noon(day), "Value": 2}
     deployed.client("cloudwatch").put_metric_data(Namespace="AWS/IoT", MetricData=[published])
-    with pytest.raises(AirflowFailException, match=r"lake lane: 2 unaccounted .* below rule-errors/telemetry/"):
+    with pytest.raises(AirflowFailException, match=r"lake lane: 2 unaccounted .* under rule-errors/telemetry/"):
         close_by_airflow(day)
     assert "silent_devices" in capsys.readouterr().out
     close_by_airflow(day - timedelta(days=1))

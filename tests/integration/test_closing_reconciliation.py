@@ -153,7 +153,7 @@ def test_a_day_whose_messages_wait_in_the_queue_cannot_be_closed(ground: Ground)
     ground.close()  # it was sent today
     now = datetime.now(UTC)
     ground.count("ApproximateAgeOfOldestMessage", (now - noon(DAY)).total_seconds(), now)
-    with pytest.raises(DayNotReadyError, match=r"cannot be closed yet.* The DAG pump_.*_queue empties the queue"):
+    with pytest.raises(DayNotReadyError, match=r"cannot be closed yet.* The DAG pump_.*_queue drains the queue"):
         ground.close()
     ground.emulator.messages(queue)
     ground.close()  # CloudWatch does not know yet that the queue is empty; SQS does

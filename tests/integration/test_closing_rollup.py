@@ -128,6 +128,6 @@ def test_a_rollup_column_that_should_change_its_type_is_refused(empty_database: 
     with empty_database, empty_database.cursor() as cursor:
         cursor.execute("ALTER TABLE door_rollup ALTER COLUMN level_min TYPE bigint")
     with pytest.raises(
-        TelemetryError, match="level_min is double precision in the contract, and bigint in the table door_rollup"
+        TelemetryError, match="level_min is double precision in the contract, but bigint in the table door_rollup"
     ):
         migrate(empty_database, {"door": contract("door", level="double", note="string")})

@@ -227,7 +227,7 @@ def test_the_upkeep_closes_an_abandoned_load_forgets_old_ids_and_makes_partition
     assert run.state == "success"
     (load,) = loads_of(ledger, "daily", day)
     assert load["status"] == "failed"
-    assert load["error"].endswith("was never started: the logs of the tasks before say why.")
+    assert load["error"].endswith("was never started. The logs of the earlier tasks say why.")
     ledger.execute("SELECT count(*) AS old FROM queue_messages WHERE received_at < now() - interval '35 days'")
     assert ledger.fetchall() == [{"old": 0}]
     ledger.execute("SELECT to_regclass(%s) IS NOT NULL AS present", (last,))

@@ -27,7 +27,7 @@ def test_what_was_made_of_another_version_of_an_object_is_not_loaded(warehouse: 
     batch = execution.transform(execution.extract())
     put_raw([reading(1), reading(2)], name=key.rsplit("/", 1)[1])
     other.transform(other.extract())
-    with pytest.raises(RuntimeError, match="was transformed again meanwhile"):
+    with pytest.raises(RuntimeError, match="was transformed again in the meantime"):
         execution.load(batch)
     assert ledger_of(warehouse) == []
 
@@ -63,6 +63,6 @@ def test_a_failure_that_may_pass_is_told_before_one_that_will_not(warehouse: Con
     batch = execution.transform(execution.extract())
     gone, passing, good = batch["objects"]
     batch["objects"] = [{**gone, "error": "gone"}, {**passing, "etag": "another"}, good]
-    with pytest.raises(RuntimeError, match="was transformed again meanwhile"):
+    with pytest.raises(RuntimeError, match="was transformed again in the meantime"):
         execution.load(batch)
     assert ledger_of(warehouse) == [(1, 0, 1, 1, 0, 0)]

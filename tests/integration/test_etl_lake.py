@@ -148,7 +148,7 @@ def test_a_load_that_failed_still_counts_what_it_committed(warehouse: Connection
     put_raw(map(reading, range(10, 30)), name="b.gz")
     execution = Execution("telemetry")
     execution.load(execution.transform(execution.extract()[:1]))
-    with pytest.raises(TelemetryError, match=r"1 objects of the load were not loaded, the first is .*/b\.gz"):
+    with pytest.raises(TelemetryError, match=r"1 objects of the load were not loaded; the first is .*/b\.gz"):
         execution.summarise()
     summary = execution.fail("States.Timeout", "The batch took too long")
     assert (summary["status"], summary["objects"], summary["loaded"]) == ("failed", 1, 10)

@@ -52,7 +52,7 @@ def closed(connection: Connection, ending: ExecutionStatus | None, before: datet
 @pytest.mark.parametrize(
     ("ending", "why"),
     [
-        (None, "The execution {} was never started: the logs of the tasks before say why."),
+        (None, "The execution {} was never started. The logs of the earlier tasks say why."),
         (ExecutionStatus("{}", "SUCCEEDED"), "The execution {} succeeded, but did not close its load."),
         (ExecutionStatus("{}", "FAILED", "States.Runtime", "boom"), "The execution {} failed: States.Runtime: boom"),
         (ExecutionStatus("{}", "TIMED_OUT"), "The execution {} ran out of time."),

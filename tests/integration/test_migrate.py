@@ -74,7 +74,7 @@ def test_a_field_that_is_gone_keeps_its_column(empty_database: Connection) -> No
 
 def test_a_changed_type_is_refused_and_nothing_is_done(empty_database: Connection) -> None:
     migrate(empty_database, door(level="double"))
-    with pytest.raises(TelemetryError, match="Stream door: field level is text in the contract, and double precision"):
+    with pytest.raises(TelemetryError, match="Stream door: field level is text in the contract, but double precision"):
         migrate(empty_database, door(new="string", level="string"))
     assert "new" not in columns(empty_database)
 
@@ -89,7 +89,7 @@ def test_reading_ids_are_made_of_the_same_as_long_as_there_are_readings(empty_da
     with empty_database, empty_database.cursor() as cursor:
         cursor.execute("INSERT INTO door_readings VALUES ('d', now(), gen_random_uuid(), true, NULL, 1)")
     with pytest.raises(
-        TelemetryError, match=f"message_id is {'gone' if had else 'new'}, and door_readings has readings"
+        TelemetryError, match=f"message_id was {'removed' if had else 'added'}, but door_readings has readings"
     ):
         migrate(empty_database, after)
     assert migrate(empty_database, before) == []

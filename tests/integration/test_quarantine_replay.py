@@ -366,10 +366,10 @@ def test_the_command_tells_what_moved_and_what_did_not(
         "rows": 1, "moved": 1, "loaded": 1, "duplicate": 0, "still": {}, "skipped": {}
     }  # fmt: skip
     text = said("--stream", "telemetry")
-    assert "1 of 3 rows moved: 1 readings loaded, 0 duplicate." in text
+    assert "1 of 3 rows replayed: 1 readings loaded, 0 duplicate." in text
     assert "not_json" in text
     assert "too_large" in text
-    assert "0 of 0 rows moved" in said("--reason", "bad_timestamp")
+    assert "0 of 0 rows replayed" in said("--reason", "bad_timestamp")
     assert json.loads(said("--json")) == {
         "rows": 2, "moved": 0, "loaded": 0, "duplicate": 0, "still": {"not_json": 1}, "skipped": {"too_large": 1}
     }  # fmt: skip

@@ -69,7 +69,7 @@ def test_status_without_airflow_has_the_services_and_the_accounts(capsys: CAPTUR
     assert told["services"]["airflow-api-server"] == "not running"
     assert told["streams"].keys() == load_streams().keys()
     assert told["unknown"] is None
-    assert "Not healthy: airflow-" in ended.err
+    assert "Services that are not healthy: airflow-" in ended.err
     ended = run_command(capsys, "status")
     assert ended.out.index("Services") < ended.out.index("Messages by stream and lane")
 
@@ -88,7 +88,7 @@ def test_what_asks_nothing_of_airflow_works_without_it(capsys: CAPTURE, argument
 def test_what_needs_all_of_the_stack_names_the_part_that_does_not_run(capsys: CAPTURE) -> None:
     ended = run_command(capsys, "env")
     assert (ended.code, ended.out) == (1, "")
-    assert "A part of the stack is not running: airflow." in ended.err
+    assert "Part of the stack is not running: airflow." in ended.err
 
 
 def test_status_says_what_it_could_not_get(local: LocalDeployment, capsys: CAPTURE) -> None:
@@ -99,7 +99,7 @@ def test_status_says_what_it_could_not_get(local: LocalDeployment, capsys: CAPTU
         assert (ended.code, told["streams"]) == (1, {})
         assert told["services"]["postgres"] == "healthy"
         assert told["unknown"] in ended.err
-        assert f"What became of the messages is not known: There is no queue {dead}." in ended.err
+        assert f"Messages could not be counted: There is no queue {dead}." in ended.err
         assert "healthy" in run_command(capsys, "status").out
     finally:
         provision_queues(local)
@@ -112,9 +112,9 @@ def test_status_without_the_emulator_has_the_services(local: LocalDeployment, ca
         told = json.loads((ended := run_command(capsys, "status", "--json")).out)
         assert (ended.code, told["streams"]) == (1, {})
         assert (told["services"]["emulator"], told["services"]["postgres"]) == ("not running", "healthy")
-        assert told["unknown"] == "What became of the messages is not known: they are counted with emulator."
-        assert "A part of the stack is not running: emulator." in run_command(capsys, "loads").err
-        assert "A part of the stack is not running: emulator." in run_command(capsys, "dlq", "list").err
+        assert told["unknown"] == "Messages could not be counted without emulator."
+        assert "Part of the stack is not running: emulator." in run_command(capsys, "loads").err
+        assert "Part of the stack is not running: emulator." in run_command(capsys, "dlq", "list").err
     finally:
         emulator.start()
 

@@ -189,7 +189,7 @@ def test_the_command_ends_in_success_or_says_why(
 ) -> None:
     mwaa.update_statuses = []
     main_ends(0, "deploy", NAME, "--from", str(package.dist))
-    assert capsys.readouterr().out == f"{NAME} has what is in {package.dist}.\n"
+    assert capsys.readouterr().out == f"Deployed {package.dist} to {NAME}.\n"
     mwaa.error = {"ErrorCode": "X", "ErrorMessage": "Y"}
     package.make(plugins="broken")
     main_ends(1, "deploy", NAME, "--from", str(package.dist))

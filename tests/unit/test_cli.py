@@ -82,23 +82,26 @@ def test_without_a_stack_they_say_so(capsys: pytest.CaptureFixture[str], argumen
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("backfill", "telemetry", "--from", "2020-13-01", "--to", "2020-07-13"), "'2020-13-01' is not a day"),
-        (("backfill", "telemetry", "--from", "yesterday", "--to", "2020-07-13"), "'yesterday' is not a day"),
-        (("run", "telemetry", "--hour", "2020-07-13"), "'2020-07-13' is not an hour"),
-        (("run", "telemetry", "--day", "13.7.2020"), "'13.7.2020' is not a day"),
+        (("backfill", "telemetry", "--from", "2020-13-01", "--to", "2020-07-13"), "'2020-13-01' is not a valid day"),
+        (("backfill", "telemetry", "--from", "yesterday", "--to", "2020-07-13"), "'yesterday' is not a valid day"),
+        (("run", "telemetry", "--hour", "2020-07-13"), "'2020-07-13' is not a valid hour"),
+        (("run", "telemetry", "--day", "13.7.2020"), "'13.7.2020' is not a valid day"),
         (("run", "telemetry"), "one of --hour, --day and --queue"),
         (("run", "telemetry", "--queue", "--day", "2020-07-13"), "one of --hour, --day and --queue"),
-        (("simulate", "--late", "many"), "'many' is not a rate"),
-        (("simulate", "--malformed", "101%"), "'101%' is not a rate"),
+        (("simulate", "--late", "many"), "'many' is not a valid rate"),
+        (("simulate", "--malformed", "101%"), "'101%' is not a valid rate"),
         (("simulate", "--messages", "0"), "--messages"),
         (("simulate", "--messages", "9" * 400), "--messages"),
         (("simulate", "--devices", "1000000000"), "--devices"),
         (("simulate", "--days", "1000000"), "--days"),
-        (("simulate", "--rate", "1e-300"), "'1e-300' is no number of messages a second"),
-        (("simulate", "--rate", "nan"), "'nan' is no number of messages a second"),
-        (("replay", "a.json", "--stream", "telemetry", "--rate", "-1"), "'-1' is no number of messages a second"),
-        (("quarantine", "list", "--reason", "sad"), "'sad' is no reason"),
-        (("quarantine", "replay", "--reason", "sad"), "'sad' is no reason"),
+        (("simulate", "--rate", "1e-300"), "'1e-300' is not a valid number of messages per second"),
+        (("simulate", "--rate", "nan"), "'nan' is not a valid number of messages per second"),
+        (
+            ("replay", "a.json", "--stream", "telemetry", "--rate", "-1"),
+            "'-1' is not a valid number of messages per second",
+        ),
+        (("quarantine", "list", "--reason", "sad"), "'sad' is not a reason"),
+        (("quarantine", "replay", "--reason", "sad"), "'sad' is not a reason"),
         (("dlq", "list", "--limit", "0"), "--limit"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -148,7 +151,7 @@ def test_a_file_that_is_not_json(capsys: pytest.CaptureFixture[str], tmp_path: P
 def test_logs_of_an_unknown_service(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     ended = run_command(capsys, "logs", "emulator")
     assert ended.code == 1
-    assert "never up" in ended.err
+    assert "never started" in ended.err
     logs = tmp_path / "state" / "logs"
     logs.mkdir()
     (logs / "postgres.log").write_text("1\n2\n3\n")

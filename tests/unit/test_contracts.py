@@ -57,19 +57,19 @@ def test_only_the_queues_files_know_messages(tmp_path: Path) -> None:
     ("changed", "to", "line", "said"),
     [
         ("type: integer", "type: number", 7, "fields.count.type"),
-        ("range: [0, 1000]", "range: [9, 1]", 7, "lower end is above"),
+        ("range: [0, 1000]", "range: [9, 1]", 7, "lower end of the range is above"),
         ("devices/+/door", "devices/#", 2, "topic"),
         ("devices/+/door", "devices/+/a'b", 2, "topic"),
         ("path: state.open", "path: at.ms", 1, "two fields read the same path"),
-        ("path: state.open", "path: at", 1, "another field reads the value"),
-        ("  count:", "  load_id:", 1, "a column of that name is there already"),
+        ("path: state.open", "path: at", 1, "goes through the value of another field"),
+        ("  count:", "  load_id:", 1, "this column name is reserved"),
         ("  count:", "  Count:", 7, "Count"),
-        ("  count:", "  open:", 7, "is named twice"),
+        ("  count:", "  open:", 7, "appears twice"),
         ("epoch_milliseconds", "epoch_minutes", 4, "event_time.format"),
         ("device: {path: device_id}", "device: {path: device_id, colour: red}", 3, "device.colour"),
         ("stream: door", "stream: door\nevent_time_ahead_seconds: 1000000000000", 2, "event_time_ahead_seconds"),
-        ("stream: door", "stream: [", 3, "not YAML"),
-        ("stream: door", "stream: gate", 1, "is not the file's"),
+        ("stream: door", "stream: [", 3, "not valid YAML"),
+        ("stream: door", "stream: gate", 1, "does not match the file name"),
     ],
 )
 def test_an_error_names_file_line_and_field(tmp_path: Path, changed: str, to: str, line: int, said: str) -> None:
@@ -84,7 +84,7 @@ def test_an_error_names_file_line_and_field(tmp_path: Path, changed: str, to: st
 def test_two_streams_cannot_have_one_topic(tmp_path: Path) -> None:
     contract(tmp_path, GOOD)
     (tmp_path / "gate.yaml").write_text(GOOD.replace("stream: door", "stream: gate"))
-    with pytest.raises(TelemetryError, match=r"gate\.yaml:2: topic: .*door\.yaml has the topic"):
+    with pytest.raises(TelemetryError, match=r"gate\.yaml:2: topic: .* is already used by .*door\.yaml"):
         load_streams(tmp_path)
 
 

@@ -62,7 +62,7 @@ def test_the_interval_of_a_run(kind: LoadKind, run: Run, partition: str | None, 
 
 @pytest.mark.parametrize(("kind", "partition"), [("hourly", "2020-02-30T05"), ("daily", "2020-02-30")])
 def test_a_day_that_the_calendar_lacks_is_refused(kind: LoadKind, partition: str) -> None:
-    with pytest.raises(TelemetryError, match=f"{partition}.*Write 2020-07-13"):
+    with pytest.raises(TelemetryError, match=f"{partition}.*Example: 2020-07-13"):
         interval_of(kind, BY_HAND, partition)
 
 
@@ -77,7 +77,7 @@ def test_a_day_that_the_calendar_lacks_is_refused(kind: LoadKind, partition: str
 )
 def test_a_task_does_not_try_such_a_day_again(task: BaseOperator, partition: str) -> None:
     context: Any = {"dag_run": BY_HAND, "params": {"partition": partition}}
-    with pytest.raises(AirflowFailException, match=f"{partition}.*Write 2020-07-13"):
+    with pytest.raises(AirflowFailException, match=f"{partition}.*Example: 2020-07-13"):
         task.execute(context)
 
 

@@ -29,8 +29,8 @@ def _summarise(connection: Connection, event: dict[str, Any]) -> Load:
     missing, first = missing_objects(connection, client("s3"), event["manifest"])
     if missing:
         raise TelemetryError(
-            f"{missing} objects of the load were not loaded, the first is {first}.",
-            "The execution's Map run says why. What is missing is taken by the next load of its partition.",
+            f"{missing} objects of the load were not loaded; the first is {first}.",
+            "The execution's Map run says why. The next load of the partition loads the missing objects.",
         )
     return close_load(connection, event["load_id"])
 

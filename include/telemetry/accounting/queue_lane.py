@@ -45,9 +45,9 @@ def ensure_queue_drained(day: date, cloudwatch: Any, sqs: Any, queue: str, strea
     sent = oldest_message_sent(cloudwatch, queue, now)
     if sent and sent < Interval.day(day).end:
         raise DayNotReadyError(
-            f"{day} cannot be closed yet: the oldest message of the queue {queue} was sent at "
+            f"{day} cannot be closed yet: the oldest message in the queue {queue} was sent at "
             f"{sent.astimezone(UTC):%Y-%m-%d %H:%M} UTC.",
-            f"The DAG {stream}_queue empties the queue: see that its runs succeed, then clear close_day.",
+            f"The DAG {stream}_queue drains the queue. Make sure that its runs succeed, then clear close_day.",
         )
 
 
@@ -73,13 +73,13 @@ def dead_letters(day: date, connection: Connection, sqs: Any, queue: str) -> fro
                     ids.add(message_id)
     if max(there, seen) > DEAD_LETTERS_MAX:
         raise DayNotReadyError(
-            f"{day} cannot be closed yet: {queue} has {max(there, seen):,} messages, and no more than "
-            f"{DEAD_LETTERS_MAX:,} dead letters are counted.",
-            "`telemetry dlq redrive` sends them back to be loaded; then clear close_day.",
+            f"{day} cannot be closed yet: {queue} has {max(there, seen):,} messages, but at most "
+            f"{DEAD_LETTERS_MAX:,} dead letters can be counted.",
+            "Send them back to be loaded with `telemetry dlq redrive`, then clear close_day.",
         )
     if seen < there:
         raise DayNotReadyError(
-            f"{day} cannot be closed yet: of the {there:,} messages of {queue}, SQS gave {seen:,}.",
-            "Where somebody else looks at them, they are back in a few minutes: then clear close_day.",
+            f"{day} cannot be closed yet: SQS returned only {seen:,} of the {there:,} messages in {queue}.",
+            "If something else reads them, they are back in a few minutes. Clear close_day then.",
         )
     return frozenset(ids)

@@ -55,15 +55,16 @@ class AirflowClient:
             return self._http.request(method, path, **arguments)
         except httpx.HTTPError as error:
             raise TelemetryError(
-                f"Airflow at {self.url} does not answer: {error}.", "See `telemetry status`; start it: `telemetry up`."
+                f"Airflow at {self.url} does not answer: {error}.",
+                "See `telemetry status`; start it with `telemetry up`.",
             ) from error
 
     def _document(self, answer: httpx.Response) -> Any:
         if answer.is_success:
             return answer.json() if answer.content else None
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            raise TelemetryError(f"Airflow at {self.url} refuses the login ({answer.status_code}).")
-        raise TelemetryError(f"Airflow at {self.url}: {answer.status_code}: {_detail(answer)}")
+            raise TelemetryError(f"Airflow at {self.url} denied access (HTTP {answer.status_code}).")
+        raise TelemetryError(f"Airflow at {self.url} answered with HTTP {answer.status_code}: {_detail(answer)}")
 
 
 def _detail(answer: httpx.Response) -> str:

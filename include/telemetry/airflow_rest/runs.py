@@ -99,13 +99,13 @@ class AirflowApi(AirflowClient):
             self._ask_to_parse(dag_id)
         ready = wait_until(
             dag,
-            what=f"the DAG {dag_id}",
+            what=f"the DAG {dag_id} to appear",
             timeout=timeout,
             interval=POLL,
             hint="See `telemetry logs airflow-dag-processor`.",
         )
         if ready["is_paused"]:
-            raise TelemetryError(f"The DAG {dag_id} is paused.", f"Unpause it: {self.url}/dags/{dag_id}")
+            raise TelemetryError(f"The DAG {dag_id} is paused.", f"Unpause it at {self.url}/dags/{dag_id}")
 
     def trigger(self, dag_id: str, **params: Any) -> DagRun:
         """Start a run by hand with those params."""
@@ -160,10 +160,10 @@ class AirflowApi(AirflowClient):
         Airflow would leave out its day, of which that run may have seen only a part.
 
         Raises:
-            TelemetryError: a day's run is not due yet, another backfill of the DAG is under way, or a wait was in vain.
+            TelemetryError: a day's run is not due yet, another backfill of the DAG is under way, or a wait timed out.
         """
         if first > last:
-            raise TelemetryError(f"From {first} to {last}: the first day is after the last.")
+            raise TelemetryError(f"The first day, {first}, is after the last day, {last}.")
         refuse_early(last, datetime.now(UTC))
         self._settle_earlier_backfills(dag_id)
         under_way = {"run_type": ["scheduled", "backfill"], "state": ["queued", "running"]}
@@ -224,8 +224,8 @@ class AirflowApi(AirflowClient):
         for backfill in earlier:
             if not self.progress(backfill).ended:
                 raise TelemetryError(
-                    f"A backfill of {dag_id} from {backfill.first} to {backfill.last} is under way: one at a time.",
-                    f"Wait for it, or cancel it: {self.url}/dags/{dag_id}/backfills",
+                    f"A backfill of {dag_id} from {backfill.first} to {backfill.last} is still running.",
+                    f"Wait until it ends, or cancel it at {self.url}/dags/{dag_id}/backfills",
                 )
         if earlier:
             wait_until(
@@ -267,7 +267,7 @@ class AirflowApi(AirflowClient):
 
     def _pause(self, deadline: float, what: str) -> None:
         if time.monotonic() > deadline:
-            raise TelemetryError(f"{what} has not ended in time; it goes on in Airflow.", f"See {self.url}")
+            raise TelemetryError(f"Timed out waiting for {what}; it is still running.", f"Follow it at {self.url}")
         time.sleep(POLL)
 
 

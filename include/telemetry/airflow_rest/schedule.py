@@ -33,11 +33,17 @@ def refuse_early(day: date, now: datetime) -> None:
     """
     if day >= now.astimezone(UTC).date():
         raise TelemetryError(
-            f"{day} is not over: a backfill takes whole days.",
-            "Load a day that is not over with `telemetry run STREAM --day DAY`.",
+            f"{day} is not over yet, and only whole days can be backfilled.",
+            "To load a day that is not over, run `telemetry run STREAM --day DAY`.",
         )
     if (moment := due_at(day)) > now:
         raise TelemetryError(
-            f"The daily run of {day} is due at {moment:%Y-%m-%d %H:%M} UTC: Airflow backfills no day before.",
+            f"{day} cannot be backfilled yet: its daily run is due at {moment:%Y-%m-%d %H:%M} UTC.",
             f"Wait until then, or load the day now with `telemetry run STREAM --day {day}`.",
         )
+
+
+def past_span(days: int, now: datetime) -> Interval:
+    """The last ``days`` whole days whose daily runs are due: messages of these days can be backfilled."""
+    end = Interval.day(last_due_day(now)).end
+    return Interval(end - days * DAY, end)

@@ -76,7 +76,7 @@ def describe_execution(arn: str) -> ExecutionStatus | None:
 def open_reason(name: str, ending: ExecutionStatus | None) -> str | None:
     """Why the load of the execution ``name`` is open still; None while the execution is under way."""
     if ending is None:
-        return f"The execution {name} was never started: the logs of the tasks before say why."
+        return f"The execution {name} was never started. The logs of the earlier tasks say why."
     if ending.under_way:
         return None
     if ending.succeeded:

@@ -81,7 +81,7 @@ def queue_url(sqs: Any, name: str) -> str:
     """
     if url := find_queue(sqs, name):
         return url
-    raise TelemetryError(f"There is no queue {name}.", "`telemetry up` makes the queues of new streams.")
+    raise TelemetryError(f"There is no queue {name}.", "`telemetry up` creates the queues of new streams.")
 
 
 def visible_messages(sqs: Any, url: str) -> int:

@@ -1,6 +1,6 @@
-"""The command line, ``telemetry``: one file a group of commands, which only read arguments and print.
+"""The command line, ``telemetry``: one module for each group of commands.
 
-Not here: what a command does, which is in the package of its subject.
+Commands only read arguments and print results. What they do is in the package of their subject.
 """
 
 from telemetry.cli.main import main

@@ -1,4 +1,4 @@
-"""``python -m telemetry.cli`` is ``telemetry``."""
+"""``python -m telemetry.cli`` runs ``telemetry``."""
 
 from telemetry.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Closed days: quality, reconciliations."""
+"""Commands for closed days: quality, reconciliations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from telemetry.cli.arguments import AsJson, Limit, StreamFilter, parse_day
 from telemetry.cli.deployed import use_deployment
 from telemetry.cli.output import print_json, print_table
 
-CHECKS = ("stream", "day", "check_name", "subject", "observed", "low", "high", "passed")
-RECONCILIATIONS = ("stream", "lane", "day", "published", "accounted", "in_flight", "unaccounted", "reconciled_at")
+CHECK_COLUMNS = ("stream", "day", "check_name", "subject", "observed", "low", "high", "passed")
+RECONCILIATION_COLUMNS = (
+    "stream", "lane", "day", "published", "accounted", "in_flight", "unaccounted", "reconciled_at",
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -25,12 +27,12 @@ def register(app: typer.Typer) -> None:
 def quality(
     stream: StreamFilter = None,
     day: Annotated[
-        date | None, typer.Option("--day", parser=parse_day, metavar="DAY", help="This day only, as 2026-03-01.")
+        date | None, typer.Option("--day", parser=parse_day, metavar="DAY", help="Only this day, such as 2026-03-01.")
     ] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the quality checks of closed days, the newest first."""
+    """List the quality checks of closed days, newest first."""
     from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.quality_checks import list_checks
@@ -41,11 +43,14 @@ def quality(
     if as_json:
         print_json(rows)
     else:
-        print_table("Quality checks", rows, CHECKS)
+        print_table("Quality checks", rows, CHECK_COLUMNS)
 
 
 def reconciliations(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = False) -> None:
-    """List what became of each closed day's messages, the newest first."""
+    """List the reconciliations of closed days, newest first.
+
+    A reconciliation compares the messages that were published on a day with those in the ledger and in flight.
+    """
     from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.reconciliations import list_reconciliations
@@ -56,4 +61,4 @@ def reconciliations(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJ
     if as_json:
         print_json(rows)
     else:
-        print_table("Reconciliations", rows, RECONCILIATIONS)
+        print_table("Reconciliations", rows, RECONCILIATION_COLUMNS)

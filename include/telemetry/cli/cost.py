@@ -1,4 +1,4 @@
-"""What a deployment costs: cost."""
+"""The command cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_DEVICES = 100_000_000
 WIDTH = 12
-"""Characters of a column with numbers."""
+"""The width of a column of numbers, in characters."""
 
 
 def register(app: typer.Typer) -> None:
@@ -24,18 +24,21 @@ def register(app: typer.Typer) -> None:
 
 
 def cost(
-    devices: Annotated[int, typer.Option("--devices", min=1, max=MOST_DEVICES, help="How many.")],
-    interval: Annotated[float, typer.Option("--interval", min=0.01, help="Seconds between a device's readings.")],
-    payload_bytes: Annotated[int, typer.Option("--payload-bytes", min=2, help="Of a reading as JSON.")] = 250,
+    devices: Annotated[int, typer.Option("--devices", min=1, max=MOST_DEVICES, help="Number of devices.")],
+    interval: Annotated[float, typer.Option("--interval", min=0.01, help="Seconds between two readings of a device.")],
+    payload_bytes: Annotated[int, typer.Option("--payload-bytes", min=2, help="Size of one reading as JSON.")] = 250,
     readings_per_message: Annotated[
-        int, typer.Option("--readings-per-message", min=1, help="More than one are sent as an array.")
+        int, typer.Option("--readings-per-message", min=1, help="Readings per message. Several are sent as an array.")
     ] = 1,
     composition: Annotated[
-        Literal["minimal", "production"], typer.Option("--composition", help="What Terraform builds.")
+        Literal["minimal", "production"], typer.Option("--composition", help="The Terraform composition to estimate.")
     ] = "minimal",
     as_json: AsJson = False,
 ) -> None:
-    """Estimate a month on AWS from list prices, in US dollars: by service, and what arrays of readings save."""
+    """Estimate the monthly cost on AWS in US dollars.
+
+    Uses list prices. Shows the cost of each service, and what you save by sending several readings in one message.
+    """
     from telemetry.cost.arrays import options, rounding
     from telemetry.cost.estimate import Estimator
     from telemetry.cost.fleet import Fleet
@@ -62,17 +65,20 @@ def cost(
     _print_rounding(rounded)
     _print_options(choices)
     read = max(source.read for source in rates.sources.values())
-    print(f"List prices of {rates.region}, read on {read}: include/cost/rates.yaml. What is left out: docs/cost.md.")
+    print(
+        f"List prices of {rates.region}, read on {read} (include/cost/rates.yaml). docs/cost.md lists what is left out."
+    )
 
 
 def _print_services(estimate: Estimate) -> None:
     fleet = estimate.fleet
     print(
-        f"{fleet.devices:,} devices, each {fleet.interval_seconds:g} s a reading of {fleet.payload_bytes:,} bytes, "
-        f"{fleet.readings_per_message:,} in a message. Composition {estimate.composition}.\n"
+        f"{fleet.devices:,} devices, each with a reading of {fleet.payload_bytes:,} bytes every "
+        f"{fleet.interval_seconds:g} s. Readings per message: {fleet.readings_per_message:,}. "
+        f"Composition: {estimate.composition}.\n"
     )
     costs = {**estimate.services(), "total": estimate.total}
-    _print("USD a month", [{"service": name, "USD": _number(usd)} for name, usd in costs.items()])
+    _print("USD per month", [{"service": name, "USD": _number(usd)} for name, usd in costs.items()])
 
 
 def _print_rounding(rounded: Rounding) -> None:
@@ -90,8 +96,8 @@ def _print_rounding(rounded: Rounding) -> None:
 def _print_options(choices: list[Option]) -> None:
     rows = [
         {
-            "in a message": f"{option.readings_per_message:,}",
-            "sent each": f"{option.message_every_seconds:,g} s",
+            "per message": f"{option.readings_per_message:,}",
+            "sent every": f"{option.message_every_seconds:,g} s",
             "Firehose GB": _number(option.firehose_gb),
             "Firehose": _number(option.firehose),
             "IoT Core": _number(option.iot_core),
@@ -100,11 +106,11 @@ def _print_options(choices: list[Option]) -> None:
         }
         for option in choices
     ]
-    _print("Several readings in a message, as an array: USD a month", rows)
+    _print("Several readings per message, sent as an array (USD per month)", rows)
 
 
 def _print(title: str, rows: list[dict[str, str]]) -> None:
-    """Columns to the right, but the first."""
+    """Print a table with all columns but the first aligned to the right."""
     first, *others = rows[0]
     padded = [{first: row[first], **{name.rjust(WIDTH): row[name].rjust(WIDTH) for name in others}} for row in rows]
     print_table(title, padded, list(padded[0]))

@@ -1,4 +1,4 @@
-"""The deployment that a command works on: the environment's, else the stack of this machine."""
+"""The deployment that a command works on: the one in the environment, else the local stack."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from telemetry.errors import TelemetryError
 Service = Literal["emulator", "postgres", "airflow"]
 
 WAREHOUSE: tuple[Service, ...] = ("emulator", "postgres")
-"""What a command needs that asks the database: the way there is a secret of the emulator's."""
+"""What a command needs to query the database: the emulator keeps the secret with the database's address."""
 EVERYTHING: tuple[Service, ...] = (*WAREHOUSE, "airflow")
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-UP = "`telemetry up` starts it."
-AGAIN = 'Run `eval "$(telemetry env)"` again.'
+START_HINT = "Start it with `telemetry up`."
+REFRESH_HINT = 'Run `eval "$(telemetry env)"` again.'
 
 
 def use_deployment(needed: Iterable[Service] = WAREHOUSE) -> Deployment:
-    """Where ``TELEMETRY_RAW_BUCKET`` names no deployment, take the local stack's environment for this process's.
+    """The deployment in the environment. Without ``TELEMETRY_RAW_BUCKET``, first set that of the local stack.
 
-    Of the variables that only this project reads, those that are set are kept: an MQTT broker of one's own, say.
+    Variables that only this project reads are kept if they are set, such as the address of another MQTT broker.
 
     Raises:
-        TelemetryError: there is no stack, or a service that is ``needed`` does not run; or the environment is that of
-            another stack than the one that runs here.
+        TelemetryError: there is no stack, a service that is ``needed`` is not running, or the environment belongs to
+            another stack than the one that is running here.
     """
     if os.environ.get("TELEMETRY_RAW_BUCKET"):
-        _see_that_it_is_of_this_stack(os.environ.get("AWS_ENDPOINT_URL", ""))
+        _refuse_another_stack(os.environ.get("AWS_ENDPOINT_URL", ""))
     else:
         own = {name: value for name, value in os.environ.items() if name.startswith("TELEMETRY_")}
         environment = local_environment(needed)
@@ -42,35 +42,35 @@ def use_deployment(needed: Iterable[Service] = WAREHOUSE) -> Deployment:
 
 
 def local_environment(needed: Iterable[Service] = EVERYTHING) -> dict[str, str]:
-    """The stack's environment, where all services that are ``needed`` run.
+    """The environment of the local stack.
 
     Raises:
-        TelemetryError: there is no stack, or one of them does not run.
+        TelemetryError: there is no stack, or a service that is ``needed`` is not running.
     """
     from telemetry.local import stack
 
     try:
         environment = stack.environment()
     except TelemetryError as error:
-        raise TelemetryError(f"The stack is not running. {error.message}", UP) from error
+        raise TelemetryError(f"The stack is not running. {error.message}", START_HINT) from error
     listening = {service: _listens(port) for service, port in _ports(environment).items()}
     if not any(listening.values()):
-        raise TelemetryError("The stack is not running.", UP)
-    if dead := [service for service in needed if not listening[service]]:
-        raise TelemetryError(f"A part of the stack is not running: {', '.join(dead)}.", UP)
+        raise TelemetryError("The stack is not running.", START_HINT)
+    if stopped := [service for service in needed if not listening[service]]:
+        raise TelemetryError(f"Part of the stack is not running: {', '.join(stopped)}.", START_HINT)
     return environment
 
 
 def is_local() -> bool:
-    """Whether commands work on the stack of this machine."""
+    """Whether commands work on the local stack."""
     return not os.environ.get("TELEMETRY_RAW_BUCKET") or "AWS_ENDPOINT_URL" in os.environ
 
 
-def _see_that_it_is_of_this_stack(endpoint: str) -> None:
-    """Variables outlive the stack that they are of: `telemetry reset` and `telemetry up` make another one.
+def _refuse_another_stack(endpoint: str) -> None:
+    """A shell may still have the environment of a stack that `telemetry reset` and `telemetry up` have replaced.
 
     Raises:
-        TelemetryError: a stack runs here, and the environment names the emulator of another one.
+        TelemetryError: a stack is running here, but the environment names the emulator of another one.
     """
     if urlsplit(endpoint).hostname not in LOOPBACK:
         return
@@ -80,8 +80,8 @@ def _see_that_it_is_of_this_stack(endpoint: str) -> None:
         return
     if urlsplit(here).port != urlsplit(endpoint).port:
         raise TelemetryError(
-            f"The environment is that of another stack: AWS_ENDPOINT_URL is {endpoint}, the stack here has {here}.",
-            AGAIN,
+            f"The environment belongs to another stack: AWS_ENDPOINT_URL is {endpoint}, the local stack has {here}.",
+            REFRESH_HINT,
         )
 
 

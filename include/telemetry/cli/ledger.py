@@ -1,4 +1,4 @@
-"""The ledger and its tables: loads, migrate."""
+"""Commands for the ledger and the database: loads, migrate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def loads(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = False) -> None:
-    """List the ledger's loads, the newest first."""
+    """List the loads in the ledger, newest first."""
     from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.ledger import list_loads
@@ -45,18 +45,21 @@ def loads(stream: StreamFilter = None, limit: Limit = 50, as_json: AsJson = Fals
 
 
 def print_loads(rows: Iterable[Load]) -> None:
-    """A row a load; of an error its beginning."""
+    """Print one row per load; long errors are shortened."""
     short = ({**asdict(row), "error": shorten(row.error or "", ERROR_WIDTH)} for row in rows)
     print_table("Loads", short, COLUMNS)
 
 
 def migrate() -> None:
-    """Bring the database up to the contracts. A new field is a new column."""
+    """Update the database schema to match the contracts.
+
+    A new field becomes a new column.
+    """
     from telemetry.contracts.loader import load_streams
     from telemetry.warehouse.connection import connect
-    from telemetry.warehouse.migrate import migrate as bring_up
+    from telemetry.warehouse.migrate import migrate as migrate_database
 
     streams = load_streams()
     with connect(use_deployment().database_secret) as connection:
-        done = bring_up(connection, streams)
-    print("\n".join(done) if done else "The database is up to the contracts already.")
+        changes = migrate_database(connection, streams)
+    print("\n".join(changes) if changes else "The database already matches the contracts.")

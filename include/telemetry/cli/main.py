@@ -1,6 +1,6 @@
-"""The commands in one, and how it ends when something is wrong: plain words on standard error, exit code 1.
+"""All commands in one application, and how it reports errors.
 
-What is heavy (boto3, PostgreSQL, Airflow's client) is imported within a command, so that ``--help`` is quick.
+Commands import heavy packages (boto3, psycopg2, httpx) only when they run, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from telemetry.errors import TelemetryError
 
 app = typer.Typer(
     name="telemetry",
-    help="Device telemetry from MQTT to PostgreSQL. `telemetry up` starts all of it on this machine.",
+    help="IoT telemetry, from MQTT to PostgreSQL. Run `telemetry up` to start the local stack.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,15 +28,15 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(dlq.app, name="dlq")
 
 HINTS = {
-    "botocore": "Is the stack up? `telemetry status` tells.",
-    "psycopg2": "Is PostgreSQL up? `telemetry status` tells.",
-    "httpx": "Is Airflow up? `telemetry status` tells.",
+    "botocore": "Is the stack running? Check with `telemetry status`.",
+    "psycopg2": "Is PostgreSQL running? Check with `telemetry status`.",
+    "httpx": "Is Airflow running? Check with `telemetry status`.",
 }
-"""Libraries that talk to services: their errors are about the service, and are told without a traceback."""
+"""Libraries that talk to services. Their errors are reported without a traceback, with a hint."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 something is wrong, 2 wrong arguments."""
+    """Run the command line and exit with 0 on success, 1 on an error, or 2 if the arguments are wrong."""
     try:
         app(arguments, prog_name="telemetry")
     except TelemetryError as error:

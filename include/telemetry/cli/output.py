@@ -1,4 +1,4 @@
-"""What commands print: results on standard output, progress on standard error."""
+"""Printing: results go to standard output, progress to standard error."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from rich.table import Table
 from rich.text import Text
 
 PIPE_WIDTH = 160
-"""Columns where there is no terminal to ask, as in the log of a build."""
+"""The width of tables where there is no terminal, such as in a build log."""
 
 results = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 notes = Console(stderr=True, highlight=False)
 
 
+def note(line: str) -> None:
+    """Print a line about progress, as it is."""
+    notes.print(line, markup=False, soft_wrap=True)
+
+
 def print_json(document: object) -> None:
-    """Print a document; times in ISO 8601, bytes as text with what is not UTF-8 escaped."""
+    """Print a document as JSON: times in ISO 8601, bytes as text in which anything but UTF-8 is escaped."""
     print(json.dumps(document, indent=2, default=_plain, ensure_ascii=False))
 
 
@@ -35,7 +40,7 @@ def _plain(value: object) -> object:
 
 
 def print_table(title: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Print rows under the names of their columns; numbers to the right. Nothing in a row is taken for markup."""
+    """Print rows as a table, with numbers aligned to the right. Markup in a row is not interpreted."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="", box=None, pad_edge=False)
     rows = list(rows)
     for column in columns:
@@ -62,32 +67,27 @@ def _cell(value: object) -> Text:
 
 
 def printable(text: str) -> str:
-    """The text with what would steer a terminal escaped: messages come from outside."""
+    """The text with control characters escaped: messages come from outside, and must not control the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @contextmanager
 def progress_bar(what: str, total: int | None) -> Iterator[Bar]:
-    """A bar on standard error while the block runs."""
+    """Show a progress bar on standard error while the block runs."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=notes, transient=False) as progress:
         yield Bar(progress, what, total)
 
 
 class Bar:
-    """One line of progress."""
+    """A progress bar; call it with the number of items that are done."""
 
     def __init__(self, progress: Progress, what: str, total: int | None) -> None:
         self._progress, self._task = progress, progress.add_task(what, total=total)
 
     def __call__(self, completed: int) -> None:
-        """So much is done."""
         self._progress.update(self._task, completed=completed)
 
     def expect(self, total: int) -> None:
-        """So much is to be done."""
+        """Set how many items there are."""
         self._progress.update(self._task, total=total)
-
-    def say(self, what: str) -> None:
-        """What is done now."""
-        self._progress.update(self._task, description=what)

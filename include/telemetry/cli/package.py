@@ -1,4 +1,4 @@
-"""What AWS is to get: packaged, and deployed to MWAA."""
+"""Commands for deploying to AWS: package, deploy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from telemetry.cli.arguments import AsJson
-from telemetry.cli.output import notes, print_json
+from telemetry.cli.output import note, print_json
 from telemetry.packaging.mwaa import AIRFLOW
 from telemetry.paths import INCLUDE
 
@@ -23,13 +23,23 @@ def register(app: typer.Typer) -> None:
 
 
 def package(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to make, or to make anew.")] = DIST,
-    airflow: Annotated[str, typer.Option("--airflow", help="MWAA's version of Airflow.")] = AIRFLOW,
-    python: Annotated[str | None, typer.Option("--python", help="The functions' Python: 3.12, unless --here.")] = None,
-    here: Annotated[bool, typer.Option("--here", help="For functions on this machine, by its Python.")] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="The output folder. A package in it is replaced.")
+    ] = DIST,
+    airflow: Annotated[
+        str, typer.Option("--airflow", metavar="VERSION", help="The Airflow version of the MWAA environment.")
+    ] = AIRFLOW,
+    python: Annotated[
+        str | None, typer.Option("--python", metavar="VERSION", help="The Python version of the functions.")
+    ] = None,
+    here: Annotated[bool, typer.Option("--here", help="Build functions that run on this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the Lambda zips and what MWAA takes: the same bytes on every machine, named by their content."""
+    """Build the Lambda zips and the MWAA artefacts.
+
+    They are named by their content and are the same on every machine, byte for byte. The default Python version is
+    3.12, or with --here the one that runs this command.
+    """
     from telemetry.packaging.layer import AWS, Target
     from telemetry.packaging.package import INDEX, write_package
 
@@ -42,18 +52,21 @@ def package(
 
 
 def deploy(
-    environment: Annotated[str, typer.Argument(metavar="ENV", help="The MWAA environment's name.")],
-    dist: Annotated[Path, typer.Option("--from", help="The folder that `telemetry package` made.")] = DIST,
+    environment: Annotated[str, typer.Argument(metavar="ENV", help="The name of the MWAA environment.")],
+    dist: Annotated[
+        Path, typer.Option("--from", metavar="FOLDER", help="The output folder of `telemetry package`.")
+    ] = DIST,
 ) -> None:
-    """Bring a MWAA environment to the package, and wait until it took it.
+    """Deploy the package to an MWAA environment.
 
-    Its folder of DAGs is made the package's: DAGs of others go.
+    The command waits until the environment uses the package. The package's DAGs replace everything in the
+    environment's DAG folder.
     """
     from telemetry.packaging.deploy import deploy
 
     deploy(environment, dist, _tell)
-    print(f"{environment} has what is in {dist}.")
+    print(f"Deployed {dist} to {environment}.")
 
 
 def _tell(line: str) -> None:
-    notes.print(f"  {line}", markup=False, soft_wrap=True)
+    note(f"  {line}")

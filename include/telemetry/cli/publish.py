@@ -1,11 +1,10 @@
-"""Messages of one's own: simulate, replay."""
+"""Commands for publishing messages: simulate, replay."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,32 +18,31 @@ if TYPE_CHECKING:
     from telemetry.contracts.model import Stream
     from telemetry.devices.messages import DeviceMessage
 
-LIVE_SPAN = timedelta(minutes=10)
 MESSAGES_MAX, DEVICES_MAX, DAYS_MAX = 10**9, 100_000, 3650
-"""More than anybody simulates. Devices are held in memory; event times before 1970 are none."""
+"""More than anybody simulates. Devices are kept in memory, and event times before 1970 are not valid."""
 
 SLOWEST = 1 / 86400
-"""Messages a second: one a day."""
+"""The lowest number of messages per second: one a day."""
 
 
-def parse_messages_a_second(value: str | float) -> float:
-    """A number of messages a second, or 0 for as fast as it goes; Typer has the default parsed too."""
+def parse_messages_per_second(value: str | float) -> float:
+    """Parse a number of messages per second; 0 means no limit. Typer also passes the default through here."""
     try:
         rate = float(value)
     except ValueError:
         rate = math.nan
     if not (rate == 0 or SLOWEST <= rate < math.inf):
-        raise typer.BadParameter(f"{value!r} is no number of messages a second. Write it as 200 or 0.5.")
+        raise typer.BadParameter(f"{value!r} is not a valid number of messages per second. Examples: 200, 0.5.")
     return rate
 
 
-MessagesASecond = Annotated[
+MessagesPerSecond = Annotated[
     float,
     typer.Option(
         "--rate",
-        parser=parse_messages_a_second,
+        parser=parse_messages_per_second,
         metavar="NUMBER",
-        help="Messages published a second; 0: as fast as it goes.",
+        help="Messages to publish per second. 0 means no limit.",
     ),
 ]
 
@@ -58,79 +56,74 @@ def register(app: typer.Typer) -> None:
 def simulate(
     stream: StreamOption = "telemetry",
     messages: Annotated[
-        int, typer.Option("--messages", "-n", min=1, max=MESSAGES_MAX, help="How many in all, also with --days.")
+        int, typer.Option("--messages", "-n", min=1, max=MESSAGES_MAX, help="Total number of messages.")
     ] = 1000,
-    devices: Annotated[
-        int, typer.Option("--devices", min=1, max=DEVICES_MAX, help="How many devices send them, in turn.")
-    ] = 10,
+    devices: Annotated[int, typer.Option("--devices", min=1, max=DEVICES_MAX, help="Number of devices.")] = 10,
     duplicate: Annotated[
-        float, typer.Option(parser=parse_rate, metavar="RATE", help="The part that repeats another message.")
+        float, typer.Option(parser=parse_rate, metavar="RATE", help="Share of messages that repeat another one.")
     ] = 0.0,
     late: Annotated[
-        float, typer.Option(parser=parse_rate, metavar="RATE", help="The part with a time 1 to 6 hours back.")
+        float, typer.Option(parser=parse_rate, metavar="RATE", help="Share of messages that are 1 to 6 hours late.")
     ] = 0.0,
     malformed: Annotated[
-        float, typer.Option(parser=parse_rate, metavar="RATE", help="The part that is no reading.")
+        float, typer.Option(parser=parse_rate, metavar="RATE", help="Share of messages that are not valid.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of the random values; times follow the clock.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random values; event times follow the clock.")] = 0,
     days: Annotated[
         int,
-        typer.Option("--days", min=0, max=DAYS_MAX, help="Write history objects of so many past days (UTC) instead."),
+        typer.Option("--days", min=0, max=DAYS_MAX, help="Write history objects for this many past days instead."),
     ] = 0,
-    rate: MessagesASecond = 0.0,
+    rate: MessagesPerSecond = 0.0,
 ) -> None:
-    """Publish messages of simulated devices over MQTT. With --days, write history objects of past days
-    instead. A RATE is 0.02 or 2%."""
+    """Publish messages from simulated devices over MQTT.
+
+    With --days, nothing is published: the messages are written into the lake, spread over past days (UTC). A RATE is a
+    fraction, such as 0.02, or a percentage, such as 2%.
+    """
+    from telemetry.airflow_rest.schedule import past_span
     from telemetry.contracts.loader import find_stream
+    from telemetry.devices.pacing import live_span, paced
     from telemetry.devices.simulate import Simulation
     from telemetry.devices.simulate import simulate as simulated
 
     contract = find_stream(stream)
-    start, end = past_span(days) if days else live_span()
-    simulation = Simulation(contract, messages, start, end, devices, duplicate, late, malformed, seed)
+    span = past_span(days, datetime.now(UTC)) if days else live_span()
+    simulation = Simulation(contract, messages, span.start, span.end, devices, duplicate, late, malformed, seed)
     if days:
-        write_history_of(contract, simulated(simulation), messages)
+        write_into_lake(contract, simulated(simulation), messages)
     else:
         publish_live(contract, paced(simulated(simulation), rate), messages)
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSON array, JSON Lines, or CSV (ending .csv).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A JSON array, JSON Lines, or CSV (with the extension .csv).")
+    ],
     stream: StreamOption,
     as_history: Annotated[
-        bool, typer.Option("--as-history", help="Write them into the lake, into the hours of their event times.")
+        bool,
+        typer.Option("--as-history", help="Write history objects, at the records' event times, instead of publishing."),
     ] = False,
-    rate: MessagesASecond = 0.0,
+    rate: MessagesPerSecond = 0.0,
 ) -> None:
-    """Publish the records of a file over MQTT. A file with a fault publishes nothing."""
+    """Publish the records of a file over MQTT.
+
+    If the file has an error, nothing is published.
+    """
     from telemetry.contracts.loader import find_stream
+    from telemetry.devices.pacing import paced
     from telemetry.devices.replay import replay as replayed
 
     contract = find_stream(stream)
     total = sum(1 for _ in replayed(file, contract))
     if as_history:
-        write_history_of(contract, replayed(file, contract), total)
+        write_into_lake(contract, replayed(file, contract), total)
     else:
         publish_live(contract, paced(replayed(file, contract), rate), total)
 
 
-def live_span() -> tuple[datetime, datetime]:
-    """The minutes before now, in which messages that are published now have been measured."""
-    now = datetime.now(UTC)
-    return now - LIVE_SPAN, now
-
-
-def past_span(days: int) -> tuple[datetime, datetime]:
-    """The last whole days in UTC whose daily run is due: what is written into them can be backfilled."""
-    from telemetry.airflow_rest.schedule import last_due_day
-    from telemetry.interval import Interval
-
-    end = Interval.day(last_due_day(datetime.now(UTC))).end
-    return end - timedelta(days=days), end
-
-
 def publish_live(stream: Stream, messages: Iterable[DeviceMessage], total: int) -> None:
-    """Publish over MQTT, and say so."""
+    """Publish messages over MQTT and print how many."""
     from telemetry.devices.mqtt import Broker, publish
 
     use_deployment(["emulator"])
@@ -138,11 +131,11 @@ def publish_live(stream: Stream, messages: Iterable[DeviceMessage], total: int) 
     with progress_bar(f"Publishing to {stream.topic}", total) as bar:
         pairs = ((stream.topic_of(message.device_id), message.payload) for message in messages)
         published = publish(broker, pairs, on_progress=bar)
-    print(f"{published:,} messages of {stream.stream} published and acknowledged.")
+    print(f"Published {published:,} messages of {stream.stream}; all were acknowledged.")
 
 
-def write_history_of(stream: Stream, messages: Iterable[DeviceMessage], total: int) -> None:
-    """Write history objects, and say so."""
+def write_into_lake(stream: Stream, messages: Iterable[DeviceMessage], total: int) -> None:
+    """Write messages into the lake as history objects and print how many."""
     from telemetry.aws.clients import client
     from telemetry.lake.history import write_history
 
@@ -150,17 +143,8 @@ def write_history_of(stream: Stream, messages: Iterable[DeviceMessage], total: i
     with progress_bar(f"Writing {stream.stream} into the lake", total) as bar:
         records = ((message.moment, message.payload) for message in messages)
         done = write_history(client("s3"), deployment.raw_bucket, stream.stream, records, on_progress=bar)
-    present = f", {done.present:,} were there already" if done.present else ""
-    print(f"{done.written:,} records of {stream.stream} written as {done.objects} objects{present}.")
+    present = f" {done.present:,} were already there." if done.present else ""
+    print(f"Wrote {done.written:,} records of {stream.stream} as {done.objects} objects.{present}")
     if done.hours:
         first, last = min(done.hours).date(), max(done.hours).date()
-        print(f"Load them: telemetry backfill {stream.stream} --from {first} --to {last}")
-
-
-def paced(messages: Iterable[DeviceMessage], rate: float) -> Iterator[DeviceMessage]:
-    """The messages, no faster than ``rate`` a second."""
-    start = time.monotonic()
-    for number, message in enumerate(messages):
-        if rate and (ahead := start + number / rate - time.monotonic()) > 0:
-            time.sleep(ahead)
-        yield message
+        print(f"Load them with `telemetry backfill {stream.stream} --from {first} --to {last}`.")

@@ -1,4 +1,4 @@
-"""The quarantine: list, show, replay."""
+"""Commands for the quarantine: quarantine list, quarantine show, quarantine replay."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 COLUMNS = ("quarantine_id", "stream", "reason", "detail", "line", "item", "raw_bytes", "created_at")
 
-ReasonFilter = Annotated[str | None, typer.Option("--reason", help="This reason only, such as wrong_type.")]
+ReasonFilter = Annotated[
+    str | None, typer.Option("--reason", metavar="REASON", help="Only this reason, such as wrong_type.")
+]
 
-app = typer.Typer(help="Messages that could not become readings.", no_args_is_help=True)
+app = typer.Typer(
+    help="Manage quarantined rows.\n\nThese are rows that could not become readings.", no_args_is_help=True
+)
 
 
 @app.command("list")
@@ -29,7 +33,7 @@ def list_(
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List quarantined rows, the newest first."""
+    """List quarantined rows, newest first."""
     from telemetry.contracts.loader import find_stream
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.quarantine import list_rows
@@ -46,10 +50,13 @@ def list_(
 
 @app.command()
 def show(
-    number: Annotated[int, typer.Argument(metavar="ID", help="As `telemetry quarantine list` shows it.")],
+    number: Annotated[int, typer.Argument(metavar="ID", help="The quarantine id of the row.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show one row and its raw bytes; what is no printable text is escaped."""
+    """Show a quarantined row and its raw bytes.
+
+    Bytes that are not printable text are escaped.
+    """
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.quarantine import find_row
 
@@ -65,12 +72,17 @@ def show(
 
 @app.command()
 def replay(
-    numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="These rows only.")] = None,
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]...", help="Only the rows with these quarantine ids.")
+    ] = None,
     stream: StreamFilter = None,
     reason: ReasonFilter = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read quarantined rows again, after a contract was mended. Those that are readings now move into the table."""
+    """Replay quarantined rows after a contract has been fixed.
+
+    Rows that fit the contract now become readings. The others stay in quarantine.
+    """
     from telemetry.contracts.loader import find_stream, load_streams
     from telemetry.warehouse.connection import connect
     from telemetry.warehouse.quarantine_replay import Replay
@@ -79,7 +91,7 @@ def replay(
     check_reason(reason)
     with (
         connect(use_deployment().database_secret) as connection,
-        progress_bar("Reading quarantined rows again", None) as bar,
+        progress_bar("Replaying quarantined rows", None) as bar,
     ):
         done = Replay(connection, load_streams()).run(
             stream=name, reason=reason, ids=numbers or None, on_start=bar.expect, on_progress=bar
@@ -87,26 +99,28 @@ def replay(
     if as_json:
         print_json(_document(done))
         return
-    print(f"{done.moved:,} of {done.rows:,} rows moved: {done.loaded:,} readings loaded, {done.duplicate:,} duplicate.")
+    print(
+        f"{done.moved:,} of {done.rows:,} rows replayed: {done.loaded:,} readings loaded, {done.duplicate:,} duplicate."
+    )
     print_counts("Still quarantined", done.still)
-    print_counts("Skipped: not all of their bytes are kept, or their stream has no contract", done.skipped)
+    print_counts("Skipped: the stream has no contract, or not all bytes of the row were kept", done.skipped)
 
 
 def _document(done: Replayed) -> dict[str, Any]:
-    """As JSON has it."""
+    """The result as JSON."""
     numbers = {name: getattr(done, name) for name in ("rows", "moved", "loaded", "duplicate")}
     return {**numbers, "still": dict(sorted(done.still.items())), "skipped": dict(sorted(done.skipped.items()))}
 
 
 def print_counts(title: str, rows: Mapping[str, int]) -> None:
-    """A row a reason, where there is any."""
+    """Print the number of rows for each reason, if there are any."""
     if rows:
         print_table(title, ({"reason": reason, "rows": rows[reason]} for reason in sorted(rows)), ("reason", "rows"))
 
 
 def check_reason(reason: str | None) -> None:
-    """Refuse what is no reason."""
+    """Raise ``BadParameter`` unless ``reason`` is a reason code."""
     from telemetry.contracts.reasons import Reason
 
     if reason and reason not in set(Reason):
-        raise typer.BadParameter(f"{reason!r} is no reason. Reasons: {', '.join(Reason)}.")
+        raise typer.BadParameter(f"{reason!r} is not a reason. Reasons: {', '.join(Reason)}.")

@@ -1,4 +1,4 @@
-"""The stack of this machine: up, down, reset, env, logs, doctor."""
+"""Commands for the local stack: up, down, reset, env, logs, doctor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from telemetry.cli.arguments import AsJson
 from telemetry.cli.deployed import local_environment
-from telemetry.cli.output import notes, print_json, results
+from telemetry.cli.output import note, print_json, results
 from telemetry.errors import TelemetryError
 
 
@@ -25,39 +25,48 @@ def register(app: typer.Typer) -> None:
 
 
 def up() -> None:
-    """Start the stack on this machine, or bring it up to the files. Twice is harmless."""
+    """Start the local stack, or update it if it is running.
+
+    It is safe to run this again. Changed streams and settings are applied.
+    """
     from telemetry.local import stack
 
     started = time.monotonic()
     environment = stack.up(_tell)
-    print(f"The stack is up, after {time.monotonic() - started:.0f} s.")
+    print(f"The stack is running, after {time.monotonic() - started:.0f} s.")
     print(f"Airflow: {environment['TELEMETRY_AIRFLOW_URL']} (login: `telemetry env`)")
 
 
 def down() -> None:
-    """Stop the stack. What it stored stays for the next `up`."""
+    """Stop the local stack.
+
+    Its data is kept for the next `telemetry up`.
+    """
     from telemetry.local import stack
 
     stack.down(_tell)
-    print("The stack is down.")
+    print("The stack is stopped.")
 
 
-def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """Stop the stack and delete everything that it stored."""
+def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False) -> None:
+    """Stop the local stack and delete all of its data."""
     from telemetry.local import stack
     from telemetry.local.host.state import State
 
     folder = State.open().folder
     if not yes:
         if not sys.stdin.isatty():
-            raise TelemetryError(f"This would delete everything in {folder}.", "Say --yes to do it.")
+            raise TelemetryError(f"This would delete everything in {folder}.", "Confirm with --yes.")
         typer.confirm(f"Delete everything in {folder}?", abort=True)
     stack.reset(_tell)
-    print("The stack is down, and all that it stored is gone.")
+    print("The stack is stopped, and its data is deleted.")
 
 
 def env(as_json: AsJson = False) -> None:
-    """Print how to reach the stack, as `export` lines. Passwords are among them: eval "$(telemetry env)"."""
+    """Print `export` lines for using the local stack.
+
+    Load them into a shell with: eval "$(telemetry env)". They include passwords.
+    """
     environment = local_environment()
     if as_json:
         print_json(environment)
@@ -67,11 +76,13 @@ def env(as_json: AsJson = False) -> None:
 
 
 def logs(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Such as emulator, postgres or airflow-scheduler.")],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what is added.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="The last so many.")] = 100,
+    service: Annotated[
+        str, typer.Argument(metavar="SERVICE", help="A service, such as emulator, postgres or airflow-scheduler.")
+    ],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of most recent lines to print.")] = 100,
 ) -> None:
-    """Print the log of one service."""
+    """Print the log of a service."""
     from telemetry.local.host.state import State
 
     folder = State.open().folder / "logs"
@@ -79,17 +90,20 @@ def logs(
     if service not in known:
         raise TelemetryError(
             f"There is no log of {service!r}.",
-            f"Logs: {', '.join(known)}." if known else "The stack was never up: `telemetry up` starts it.",
+            f"Logs: {', '.join(known)}." if known else "The stack was never started. Start it with `telemetry up`.",
         )
     path = folder / f"{service}.log"
     if follow:
-        os.execlp("tail", "tail", "-n", str(lines), "-F", str(path))  # noqa: S606 - it knows about logs that are put aside
+        os.execlp("tail", "tail", "-n", str(lines), "-F", str(path))  # noqa: S606 - it follows logs that are rotated
     with path.open(errors="replace") as log:
         sys.stdout.writelines(deque(log, maxlen=lines))
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Say what is wrong with this machine, and how to mend it. Exits 1 where something keeps the stack from running."""
+    """Check this machine for problems and suggest fixes.
+
+    Exits with code 1 if a problem keeps the stack from running.
+    """
     from telemetry.local.doctor import examine
 
     findings = examine()
@@ -104,4 +118,4 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _tell(line: str) -> None:
-    notes.print(f"  {line}", markup=False, soft_wrap=True)
+    note(f"  {line}")

@@ -1,4 +1,4 @@
-"""How things are: services, queues, and what became of every message."""
+"""The command status: services, queues, and what became of every message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from telemetry.errors import TelemetryError
 if TYPE_CHECKING:
     from telemetry.accounting.status import StreamAccount
 
-UNKNOWN = "What became of the messages is not known"
+UNKNOWN = "Messages could not be counted"
 COUNTS = ("published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted")
 
 
@@ -25,42 +25,47 @@ def register(app: typer.Typer) -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show services, queues, and what became of every message. Exits 1 where something is wrong."""
+    """Show services, queues, and what became of every message.
+
+    Exits with code 1 if a service is not healthy or a message is unaccounted for.
+    """
     services = _services()
-    ill = [name for name, verdict in services.items() if verdict]
+    unhealthy = [name for name, verdict in services.items() if verdict]
     states = {name: verdict or "healthy" for name, verdict in services.items()}
     if not as_json:
         print_table("Services", ({"service": k, "state": v} for k, v in states.items()), ("service", "state"))
-    accounts, unknown = _accounts(ill)
+    accounts, unknown = _accounts(unhealthy)
     if as_json:
         streams = {name: one.document() for name, one in accounts.items()}
         print_json({"services": states, "streams": streams, "unknown": unknown and unknown.message})
     elif not unknown:
         print_streams(accounts)
         print_lanes(accounts)
-    _raise_what_is_wrong(ill, accounts, unknown)
+    _raise_problems(unhealthy, accounts, unknown)
 
 
-def _raise_what_is_wrong(
-    ill: Sequence[str], accounts: Mapping[str, StreamAccount], unknown: TelemetryError | None
+def _raise_problems(
+    unhealthy: Sequence[str], accounts: Mapping[str, StreamAccount], unknown: TelemetryError | None
 ) -> None:
-    lost = [name for name, one in accounts.items() if one.unaccounted]
-    wrong = [
-        (f"Not healthy: {', '.join(ill)}.", "`telemetry up` starts what does not run.") if ill else None,
-        (unknown.message, "" if ill else unknown.hint) if unknown else None,
-        (f"Messages are unaccounted for: {', '.join(lost)}.", "") if lost else None,
-    ]
-    if told := [one for one in wrong if one]:
-        raise TelemetryError("\n".join(message for message, _ in told), " ".join(hint for _, hint in told if hint))
+    problems = []
+    if unhealthy:
+        problems.append((f"Services that are not healthy: {', '.join(unhealthy)}.", "Start them with `telemetry up`."))
+    if unknown:
+        problems.append((unknown.message, "" if unhealthy else unknown.hint))
+    if incomplete := [name for name, account in accounts.items() if account.unaccounted]:
+        problems.append((f"Streams with unaccounted messages: {', '.join(incomplete)}.", ""))
+    if problems:
+        messages, hints = zip(*problems, strict=True)
+        raise TelemetryError("\n".join(messages), " ".join(filter(None, hints)))
 
 
-def _accounts(ill: Sequence[str]) -> tuple[Mapping[str, StreamAccount], TelemetryError | None]:
-    """The accounts, or why they are not known."""
+def _accounts(unhealthy: Sequence[str]) -> tuple[Mapping[str, StreamAccount], TelemetryError | None]:
+    """The accounts, or the reason why there are none."""
     from botocore.exceptions import BotoCoreError, ClientError
     from psycopg2 import Error as DatabaseError
 
-    if dead := [name for name in WAREHOUSE if name in ill]:
-        return {}, TelemetryError(f"{UNKNOWN}: they are counted with {' and '.join(dead)}.")
+    if missing := [name for name in WAREHOUSE if name in unhealthy]:
+        return {}, TelemetryError(f"{UNKNOWN} without {' and '.join(missing)}.")
     try:
         return accounts_now(), None
     except TelemetryError as error:
@@ -70,7 +75,7 @@ def _accounts(ill: Sequence[str]) -> tuple[Mapping[str, StreamAccount], Telemetr
 
 
 def accounts_now() -> Mapping[str, StreamAccount]:
-    """Every stream's account, counted again where it does not add up: a message on its way may be missed."""
+    """The account of every stream."""
     from telemetry.accounting.conservation import count_until_it_adds_up
     from telemetry.accounting.status import account
     from telemetry.config.settings import load_settings
@@ -83,24 +88,24 @@ def accounts_now() -> Mapping[str, StreamAccount]:
 
 
 def _services() -> dict[str, str | None]:
-    """By name, what is wrong. On AWS there are none of ours: services there have their own pages."""
+    """What is wrong with each local service, by name; ``None`` if it is healthy. On AWS there are none."""
     if not is_local():
         return {}
     from telemetry.local import stack
 
     services = stack.status()
-    return stack.status() if any(services.values()) else services  # one that is busy may miss a question
+    return stack.status() if any(services.values()) else services  # a busy service may have missed one check
 
 
 def print_streams(accounts: Mapping[str, StreamAccount]) -> None:
-    """A row a stream: its table and its queue."""
+    """Print one row per stream: its table and its queue."""
     columns = ("readings", "freshness_seconds", "partitions", "queue_depth", "dlq_depth")
     rows = ({"stream": name, **one.document()} for name, one in accounts.items())
     print_table("Streams", rows, ("stream", *columns))
 
 
 def print_lanes(accounts: Mapping[str, StreamAccount]) -> None:
-    """A row a stream and lane: published = loaded + duplicate + quarantined + in flight."""
+    """Print one row per stream and lane."""
     print_table("Messages by stream and lane", _lane_rows(accounts), ("stream", "lane", *COUNTS))
 
 

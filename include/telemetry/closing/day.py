@@ -56,7 +56,7 @@ def close_day(
             counted.
     """
     if now < Interval.day(day).end:
-        raise DayNotReadyError(f"{day} is not over.", "It can be closed after midnight UTC.")
+        raise DayNotReadyError(f"{day} is not over yet.", "It can be closed after midnight UTC.")
     reconciler = Reconciler(connection, deployment, settings, stream.stream, day, now.astimezone(UTC))
     reconciler.ensure_queue_drained()
     with transaction(connection) as cursor:

@@ -63,10 +63,10 @@ def _sentence(lane: Document) -> str:
 def _advice(stream: str, unaccounted: int) -> str:
     if unaccounted > 0:
         return (
-            f"Look for them in the raw bucket, below rule-errors/{stream}/ and raw-errors/{stream}/, "
-            "then clear close_day: it counts again."
+            f"Look for them in the raw bucket under rule-errors/{stream}/ and raw-errors/{stream}/, "
+            "then clear close_day to count again."
         )
     return (
-        f"More is in the ledger than was published: `telemetry loads --stream {stream}` shows by which load, such as "
-        "of objects that others put into the raw bucket. Clear close_day to count again."
+        f"The ledger has more than was published. Find the load with `telemetry loads --stream {stream}`; it may have "
+        "read objects that others put into the raw bucket. Clear close_day to count again."
     )

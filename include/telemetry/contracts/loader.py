@@ -19,8 +19,8 @@ def load_stream(path: Path) -> Stream:
     stream = load_document(path, Stream)
     if stream.stream != path.stem:
         raise TelemetryError(
-            f"{place_of(path, 'stream')}: the name {stream.stream!r} is not the file's.",
-            f"Name the file {stream.stream}.yaml, or the stream {path.stem}.",
+            f"{place_of(path, 'stream')}: the name {stream.stream!r} does not match the file name.",
+            f"Rename the file to {stream.stream}.yaml, or the stream to {path.stem}.",
         )
     return stream
 
@@ -37,7 +37,7 @@ def load_streams(folder: Path = STREAMS) -> dict[str, Stream]:
         stream = load_stream(path)
         if stream.topic in topics:
             raise TelemetryError(
-                f"{place_of(path, 'topic')}: {topics[stream.topic]} has the topic {stream.topic!r} already."
+                f"{place_of(path, 'topic')}: {stream.topic!r} is already used by {topics[stream.topic]}."
             )
         topics[stream.topic] = path
         streams[stream.stream] = stream
@@ -54,6 +54,6 @@ def find_stream(name: str, folder: Path = STREAMS) -> Stream:
     if name not in streams:
         raise TelemetryError(
             f"There is no stream {name!r}.",
-            f"Streams: {', '.join(streams)}. Adding one is adding {folder}/{name}.yaml.",
+            f"Streams: {', '.join(streams)}. To add one, create {folder}/{name}.yaml.",
         )
     return streams[name]

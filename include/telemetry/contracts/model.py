@@ -65,9 +65,9 @@ class ContractField(StrictModel):
         if self.range is None:
             return self
         if self.type not in (FieldType.double, FieldType.integer):
-            raise ValueError(f"a {self.type} has no range")
+            raise ValueError(f"a field of type {self.type} cannot have a range")
         if not self.range[0] <= self.range[1]:
-            raise ValueError("the range's lower end is above its upper end")
+            raise ValueError("the lower end of the range is above its upper end")
         return self
 
 
@@ -100,14 +100,14 @@ class Stream(StrictModel):
     def _names_and_places_are_free(self) -> Self:
         taken = RESERVED & self.fields.keys()
         if taken:
-            raise ValueError(f"fields: {', '.join(sorted(taken))}: a column of that name is there already")
+            raise ValueError(f"fields: {', '.join(sorted(taken))}: this column name is reserved")
         places = [self.device.path, self.event_time.path, *(field.path for field in self.fields.values())]
         twice = sorted({place for place in places if places.count(place) > 1})
         if twice:
             raise ValueError(f"fields: {', '.join(twice)}: two fields read the same path")
         within = sorted(inner for inner in places for outer in places if inner.startswith(f"{outer}."))
         if within:
-            raise ValueError(f"fields: {', '.join(within)}: another field reads the value that this path goes through")
+            raise ValueError(f"fields: {', '.join(within)}: this path goes through the value of another field")
         return self
 
     @property

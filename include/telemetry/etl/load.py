@@ -59,11 +59,11 @@ class Loader:
         with tempfile.TemporaryDirectory() as folder:
             readings = self._fetch(PROCESSED, raw_object, Path(folder))
             if readings.schema_arrow != readings_schema(self._stream, raw_object.lane):
-                raise RuntimeError(f"{key} was transformed by another contract: the next load takes it anew.")
+                raise RuntimeError(f"{key} was transformed by another contract. The next load transforms it again.")
             expected = int(readings.metadata.metadata[b"rejects"])
             rejects = self._fetch(QUARANTINE, raw_object, Path(folder)) if expected else None
             if rejects and rejects.metadata.num_rows != expected:
-                raise RuntimeError(f"{key} is being transformed anew: its two files do not belong together.")
+                raise RuntimeError(f"{key} is being transformed again. Its two files do not belong together.")
             name = self._stream.stream
             with up_to_contract(name), transaction(self._connection) as cursor:
                 if claim_object(cursor, self._load_id, name, raw_object):
@@ -76,7 +76,7 @@ class Loader:
             shutil.copyfileobj(body, file)
         fetched = pq.ParquetFile(path)
         if fetched.metadata.metadata[b"etag"].decode() != raw_object.etag:
-            raise RuntimeError(f"{raw_object.key} was transformed again meanwhile, from another version of it.")
+            raise RuntimeError(f"{raw_object.key} was transformed again in the meantime, from another version.")
         return fetched
 
     def _merge(

@@ -59,6 +59,6 @@ def parse_request(event: Mapping[str, Any]) -> Request:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc'])) or 'input'}: {fault['msg']}" for fault in error.errors()]
         raise TelemetryError(
-            "The execution's input is not a request: " + "; ".join(faults) + ".",
-            'It is {"stream": …, "kind": "hourly", "daily" or "queue", "start": …, "end": …}, times with an offset.',
+            "The execution's input is not valid: " + "; ".join(faults) + ".",
+            'Use {"stream": …, "kind": "hourly", "daily" or "queue", "start": …, "end": …}; times need an offset.',
         ) from error

@@ -82,8 +82,8 @@ def write_history(
 
 def _no_moment(stream: str, records: str) -> TelemetryError:
     return TelemetryError(
-        f"None of the {records} records has an event time as stream {stream}'s contract describes it.",
-        f"Compare event_time in {stream}.yaml with a record.",
+        f"None of the {records} records has an event time that fits the contract of stream {stream}.",
+        f"Compare event_time in {stream}.yaml with the records.",
     )
 
 

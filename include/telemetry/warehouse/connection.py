@@ -86,7 +86,7 @@ def connect(
     except psycopg2.OperationalError as error:
         raise DatabaseUnreachableError(
             f"The warehouse at {secret['host']}:{secret['port']} cannot be reached: {str(error).strip()}",
-            "On one machine: `telemetry status`, then `telemetry up`.",
+            "Check the local stack with `telemetry status`; start it with `telemetry up`.",
         ) from error
     try:
         yield connection
@@ -102,6 +102,6 @@ def _whole(secret: dict[str, Any], environment: Mapping[str, str] = os.environ) 
     if address is None:
         raise TelemetryError(
             f"The warehouse's secret has no host, and {ADDRESS} is {environment.get(ADDRESS, '')!r}.",
-            f"Set {ADDRESS} to HOST:PORT/DATABASE, as Terraform's output `environment` has it.",
+            f"Set {ADDRESS} to HOST:PORT/DATABASE, as in Terraform's output `environment`.",
         )
     return {"sslmode": "require", **address.groupdict(), **secret}

@@ -158,7 +158,7 @@ def find_load(connection: Connection, load_id: int) -> Load:
     with transaction(connection) as cursor:
         found = _select(cursor, sql.SQL("load_id = %s"), (load_id,))
     if not found:
-        raise TelemetryError(f"There is no load {load_id}.", "`telemetry loads` lists them.")
+        raise TelemetryError(f"There is no load {load_id}.", "See `telemetry loads`.")
     return found[0]
 
 

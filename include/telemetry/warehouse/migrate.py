@@ -78,7 +78,7 @@ def _apply_files(cursor: Cursor, folder: Path) -> list[str]:
             done.append(f"migration {path.name}")
         elif applied[path.name] != checksum:
             raise TelemetryError(
-                f"{path}: the file has changed since it was applied.", "Restore it, and put the change in a new file."
+                f"{path}: the file has changed since it was applied.", "Restore it and put the change into a new file."
             )
     return done
 
@@ -101,11 +101,11 @@ def _hold_reading_ids(cursor: Cursor, stream: Stream) -> None:
     if found and found[0] != made_of:
         cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(stream.table)))
         if cursor.fetchone() == (True,):
-            change, ids = ("new", "values") if stream.message_id else ("gone", "message ids")
+            change, ids = ("added", "values") if stream.message_id else ("removed", "message ids")
             raise TelemetryError(
-                f"Stream {stream.stream}: message_id is {change}, and {stream.table} has readings whose ids are made "
-                f"of their {ids}: what comes again would be stored twice.",
-                "Put it back as it was, or give the messages a new stream.",
+                f"Stream {stream.stream}: message_id was {change}, but {stream.table} has readings whose ids are made "
+                f"from their {ids}. A repeated message would be stored twice.",
+                "Undo the change, or give the messages a new stream.",
             )
     cursor.execute(
         "INSERT INTO reading_ids VALUES (%s, %s) ON CONFLICT (stream) DO UPDATE SET made_of = EXCLUDED.made_of",

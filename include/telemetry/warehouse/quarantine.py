@@ -79,7 +79,7 @@ def find_row(connection: Connection, quarantine_id: int) -> tuple[QuarantinedRow
         )
         found = cursor.fetchone()
     if found is None:
-        raise TelemetryError(f"There is no quarantined row {quarantine_id}.", "`telemetry quarantine list` has them.")
+        raise TelemetryError(f"There is no quarantined row {quarantine_id}.", "See `telemetry quarantine list`.")
     *row, raw = found
     return QuarantinedRow(*row), bytes(raw)
 

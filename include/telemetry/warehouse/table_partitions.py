@@ -136,8 +136,8 @@ def locked(
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             if time.monotonic() >= deadline:
                 raise TelemetryError(
-                    f"The table {table} was in use for {patience:g} s without a pause, and could not be locked.",
-                    "Nothing was changed, and nothing is lost. The next run of the DAG maintenance tries again.",
+                    f"The table {table} was in use and could not be locked within {patience:g} s.",
+                    "Nothing was changed. The next run of the DAG maintenance tries again.",
                 ) from error
             time.sleep(random.uniform(0.5, 2))  # noqa: S311 - loaders go through, and two do not meet again
 
@@ -175,7 +175,7 @@ def _present(connection: Connection, table: str) -> set[str]:
     with transaction(connection) as cursor:
         present = partitions_of(cursor, table)
     if default_name(table) not in present:
-        raise TelemetryError(f"There is no table {table} with partitions.", "Run `telemetry migrate`.")
+        raise TelemetryError(f"There is no partitioned table {table}.", "Run `telemetry migrate`.")
     return present
 
 

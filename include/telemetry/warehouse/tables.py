@@ -54,7 +54,7 @@ def add_columns(cursor: Cursor, stream: str, table: str, wanted: Iterable[tuple[
             done.append(f"column {table}.{name}")
         elif present[name] != type_:
             raise TelemetryError(
-                f"Stream {stream}: field {name} is {type_} in the contract, and {present[name]} in the table {table}.",
-                "A column keeps its type: give the field of the other type another name.",
+                f"Stream {stream}: field {name} is {type_} in the contract, but {present[name]} in the table {table}.",
+                "A column cannot change its type. Give the field a new name.",
             )
     return done

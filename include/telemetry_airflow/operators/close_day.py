@@ -42,7 +42,7 @@ class CloseDayOperator(BaseOperator):
         interval = interval_in(context, "daily")
         day = interval.start.date().isoformat()
         if interval.end > datetime.now(UTC):
-            raise AirflowSkipException(f"{day} is not over: the run that follows it closes it.")
+            raise AirflowSkipException(f"{day} is not over yet. The daily run that follows it closes it.")
         closed = self._invoke({"stream": self.stream, "day": day})
         self.log.info("%s", describe(closed))
         if lost := missing(closed):

@@ -151,7 +151,7 @@ class RecordLoadOperator(_LoadOperator):
         why = open_reason(load.execution_name, describe_execution(arn))
         if why is None:
             raise AirflowFailException(
-                f"The execution {load.execution_name} still runs, although {self.run_etl} gave up waiting for it. "
-                "It closes its load when it ends; clear this run to wait for it again."
+                f"The execution {load.execution_name} is still running, but {self.run_etl} stopped waiting for it. "
+                "It closes its load when it ends. Clear this run to wait for it again."
             )
         return why
