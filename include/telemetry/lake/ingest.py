@@ -14,8 +14,9 @@ _SELECT = "SELECT newuuid() AS message_id, topic() AS topic, timestamp() AS rece
 
 
 def topic_rule_sql(topic: str) -> str:
-    """Return the SQL that puts every message on the topic filter ``topic`` into an envelope (``telemetry.lake.envelopes``).
+    """Return the SQL that puts every message on the topic filter ``topic`` into an envelope.
 
-    It is in ``SQL_VERSION`` of AWS IoT's SQL (developer guide, "AWS IoT SQL reference").
+    It is in ``SQL_VERSION`` of AWS IoT's SQL (developer guide, "AWS IoT SQL reference"). Envelopes are described in
+    ``telemetry.lake.envelopes``.
     """
     return f"{_SELECT} FROM '{topic}'"
