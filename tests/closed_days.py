@@ -19,8 +19,8 @@ from telemetry.contracts.model import Stream
 from telemetry.interval import Interval, Lane
 from telemetry.lake.layout import queue_prefix, raw_prefix
 from telemetry.lake.raw_object import RawObject
+from telemetry.local.provision.deployment import LocalDeployment
 from telemetry.local.provision.queues import provision_queues
-from telemetry.local.provision.site import Site
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.ledger import ensure_load
 from telemetry.warehouse.load_objects import ObjectCounts, claim_object, count_object
@@ -62,8 +62,8 @@ class Ground:
         names = self.settings.names.model_copy(update={"prefix": f"t{uuid.uuid4().hex[:8]}"})
         self.settings = self.settings.model_copy(update={"names": names})
         migrate(self.connection, {self.stream.stream: self.stream})
-        self.site = Site(self.emulator.url, self.settings, {self.stream.stream: self.stream})
-        provision_queues(self.site)
+        self.local = LocalDeployment(self.emulator.url, self.settings, {self.stream.stream: self.stream})
+        provision_queues(self.local)
 
     def close(self, day: date = DAY, now: datetime | None = None) -> ClosedDay:
         deployment = Deployment.from_environment()

@@ -83,12 +83,8 @@ def database(postgres: Postgres) -> Login:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator for the whole session."""
-    emulator = Emulator(tmp_path_factory.mktemp("emulator") / "data")
-    emulator.start()
-    try:
+    with Emulator(tmp_path_factory.mktemp("emulator") / "data") as emulator:
         yield emulator
-    finally:
-        emulator.stop()
 
 
 @pytest.fixture

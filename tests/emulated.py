@@ -70,6 +70,13 @@ class Emulator:
     mqtt_port: int = field(default_factory=free_port)
     options: tuple[str, ...] = ()
 
+    def __enter__(self) -> Emulator:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def command(self) -> list[str]:
         options = {"--port": self.port, "--mqtt-port": self.mqtt_port, "--data": self.data, "--region": REGION}
         given = [str(part) for pair in options.items() for part in pair]

@@ -202,6 +202,36 @@ def send(queue: str, bodies: Iterable[Any]) -> None:
         assert not sqs().send_message_batch(QueueUrl=queue, Entries=entries).get("Failed")
 
 
+def queue_depth(queue: str) -> int:
+    """How many messages are in the queue, also those that are being handled."""
+    return _count(queue, "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+
+def visible_messages(queue: str) -> int:
+    """How many messages of the queue can be received."""
+    return _count(queue, "ApproximateNumberOfMessages")
+
+
+def _count(queue: str, *names: str) -> int:
+    attributes = sqs().get_queue_attributes(QueueUrl=queue, AttributeNames=list(names))["Attributes"]
+    return sum(int(attributes[name]) for name in names)
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+def killed_at(call: str) -> Any:
+    """A client of SQS whose process is killed when it makes that call."""
+    client = sqs()
+
+    def kill(**_: Any) -> None:
+        raise KilledError
+
+    client.meta.events.register(f"before-call.sqs.{call}", kill)
+    return client
+
+
 def queue_execution() -> Execution:
     """A load of stream telemetry's queue, of this hour."""
     return Execution("telemetry", kind="queue", interval=Interval.hour(datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""YAML files checked against a pydantic model; an error names file, line and field."""
+"""Load YAML files into pydantic models, with errors that name file, line and field."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class FieldError(ValueError):
 
 
 class StrictModel(BaseModel):
-    """A part of such a file: a field that it does not know is a fault, and nothing changes it once it is read."""
+    """The base of all models of YAML files: unknown fields are errors, and instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,7 +45,7 @@ def load_document(path: Path, model: type[Model]) -> Model:
     """Read one YAML file as a ``model``.
 
     Raises:
-        TelemetryError: the file is missing, is not YAML, names a field twice, or does not fit the model. The message
+        TelemetryError: the file is missing, is not YAML, has a field twice, or does not fit the model. The message
             has a line for each fault: ``FILE:LINE: FIELD: what is wrong``.
     """
     try:
@@ -57,7 +57,7 @@ def load_document(path: Path, model: type[Model]) -> Model:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         raise TelemetryError(f"{path}:{line}: not valid YAML: {getattr(error, 'problem', error)}.") from error
-    faults = _fields_named_twice(node)
+    faults = _repeated_fields(node)
     try:
         checked = model.model_validate(document)
     except ValidationError as error:
@@ -74,7 +74,7 @@ def _location(fault: ErrorDetails) -> tuple[int | str, ...]:
 
 
 def place_of(path: Path, *field: str) -> str:
-    """``FILE:LINE: FIELD``: where a document that was read says something that another file contradicts."""
+    """Return ``FILE:LINE: FIELD`` of a field in a valid file, for the message of an error that involves other files."""
     node = yaml.compose(path.read_text(encoding="utf-8"), Loader=Loader)
     return f"{path}:{_line_of(node, field)}: {_field(field)}"
 
@@ -84,7 +84,7 @@ def _field(location: tuple[int | str, ...]) -> str:
 
 
 def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
-    """The line of the deepest node on the way to ``location``: where it, or what should hold it, stands."""
+    """The line of the node at ``location`` or, if it is missing, of its nearest existing parent."""
     line = node.start_mark.line + 1 if node else 1
     for part in location:
         if isinstance(node, yaml.MappingNode):
@@ -98,8 +98,8 @@ def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
     return line
 
 
-def _fields_named_twice(node: yaml.Node | None, above: str = "") -> list[tuple[int, str, str]]:
-    """YAML forbids a key twice in a mapping, PyYAML takes the last one in silence."""
+def _repeated_fields(node: yaml.Node | None, above: str = "") -> list[tuple[int, str, str]]:
+    """YAML forbids repeated keys in a mapping, but PyYAML silently keeps the last one."""
     if not isinstance(node, yaml.MappingNode):
         return []
     faults: list[tuple[int, str, str]] = []
@@ -109,5 +109,5 @@ def _fields_named_twice(node: yaml.Node | None, above: str = "") -> list[tuple[i
         if key.value in seen:
             faults.append((key.start_mark.line + 1, name, "appears twice"))
         seen.add(key.value)
-        faults += _fields_named_twice(value, f"{name}.")
+        faults += _repeated_fields(value, f"{name}.")
     return faults

@@ -28,8 +28,8 @@ run "minimal" {
 
   assert {
     condition = length(module.observability.alarm_names) == length(local.checked.alarms) + sum([
-      for each, alarms in yamldecode(file("../include/cost/usage.yaml")).alarms :
-      alarms * { stream = length(local.streams), function = length(local.settings.functions), state_machine = 1, database = 1 }[each]
+      for kind, alarms in yamldecode(file("../include/cost/usage.yaml")).alarms :
+      alarms * { stream = length(local.streams), function = length(local.settings.functions), state_machine = 1, database = 1 }[kind]
     ])
     error_message = "The cost estimate has as many alarms: alarms in include/cost/usage.yaml."
   }

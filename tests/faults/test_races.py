@@ -194,7 +194,7 @@ def test_an_execution_name_is_reused(world: World, case: Case, how: str, seconds
     if not seconds:
         until(lambda: (found := describe_execution(arn)) and found.status == "SUCCEEDED", "the execution to end")
     again = start_or_attach(machine, name, given if how == "same" else {"stream": "another"})
-    step_functions = world.site.client("stepfunctions")
+    step_functions = world.local.client("stepfunctions")
     found = step_functions.list_executions(stateMachineArn=machine)["executions"]
     assert (again, [one["executionArn"] for one in found]) == (arn, [arn])
     if seconds:

@@ -213,7 +213,7 @@ def one_execution_one_load(world: World, gateway: Gateway, machine: str, arn: st
 
 def executions(world: World, machine: str) -> list[dict[str, Any]]:
     """All that were started, with what each was given."""
-    client = world.site.client("stepfunctions")
+    client = world.local.client("stepfunctions")
     listed = client.list_executions(stateMachineArn=machine)["executions"]
     described = [client.describe_execution(executionArn=execution["executionArn"]) for execution in listed]
     return [{**execution, "input": json.loads(execution["input"])} for execution in described]
@@ -222,4 +222,4 @@ def executions(world: World, machine: str) -> list[dict[str, Any]]:
 def stop_all(world: World, machine: str) -> None:
     for execution in executions(world, machine):
         if execution["status"] == "RUNNING":
-            world.site.client("stepfunctions").stop_execution(executionArn=execution["executionArn"])
+            world.local.client("stepfunctions").stop_execution(executionArn=execution["executionArn"])

@@ -25,11 +25,6 @@ from telemetry.warehouse.load_object_days import count_accounted
 LONG_AGO = TODAY - timedelta(days=METRIC_DAYS + 5)
 
 
-@pytest.fixture
-def ground(warehouse: Connection, aws: Emulator) -> Ground:
-    return Ground(warehouse, aws)
-
-
 def lanes(ground: Ground) -> dict[Lane, tuple[int, int, int, int]]:
     """published, accounted, in flight and unaccounted."""
     deployment = Deployment.from_environment()

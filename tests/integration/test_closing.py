@@ -12,28 +12,23 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from closed_days import BEFORE, DAY, TODAY, Ground, checks_of, contract, noon, replace_connection, rollup_of
+from command import run_command
 from emulated import Emulator, until
 from etl import Execution, at_once, call, envelope, put_raw, reading
-from telemetry.cli.main import main
 from telemetry.closing.report import describe, missing
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry.interval import Interval, Lane
 from telemetry.local.provision.alarms import provision_alarms
+from telemetry.local.provision.deployment import LocalDeployment
 from telemetry.local.provision.functions import emulator_python, provision_functions
 from telemetry.local.provision.lake import provision_buckets
 from telemetry.local.provision.queues import provision_queues, provision_topic
-from telemetry.local.provision.site import Site
 from telemetry.local.services.postgres import Login
 from telemetry.packaging.layer import Target, layer_zip
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.reconciliations import list_reconciliations
 from telemetry_airflow.operators.close_day import CloseDayOperator
-
-
-@pytest.fixture
-def ground(warehouse: Connection, aws: Emulator) -> Ground:
-    return Ground(warehouse, aws)
 
 
 @pytest.mark.parametrize("devices", [0, 50])
@@ -58,7 +53,7 @@ def test_a_day_closed_again_and_at_once_is_on_the_record_once(ground: Ground, da
 
 
 def test_the_function_s_answer_is_told_in_words(warehouse: Connection, aws: Emulator) -> None:
-    provision_queues(Site(aws.url, load_settings(), {"telemetry": contract("telemetry")}))
+    provision_queues(LocalDeployment(aws.url, load_settings(), {"telemetry": contract("telemetry")}))
     put_raw([envelope(reading(temperature=999.0), received_at=noon(DAY)).encode()], hour=noon(DAY))
     Execution("telemetry", kind="daily", interval=Interval.day(DAY)).run()
     closed = call("data_quality", {"stream": "telemetry", "day": DAY.isoformat()})
@@ -73,14 +68,14 @@ def test_the_function_s_answer_is_told_in_words(warehouse: Connection, aws: Emul
 
 
 def test_an_unaccounted_message_reaches_the_topic_of_the_alarms(ground: Ground) -> None:
-    site, sns = ground.site, ground.site.client("sns")
-    provision_topic(site)
-    provision_alarms(site)
+    local, sns = ground.local, ground.local.client("sns")
+    provision_topic(local)
+    provision_alarms(local)
     inbox = ground.emulator.queue()
     sns.subscribe(
-        TopicArn=site.arn("sns", ground.settings.names.alarm_topic),
+        TopicArn=local.arn("sns", ground.settings.names.alarm_topic),
         Protocol="sqs",
-        Endpoint=site.arn("sqs", inbox.rsplit("/", 1)[1]),
+        Endpoint=local.arn("sqs", inbox.rsplit("/", 1)[1]),
     )
     ground.close()
     ground.count("TopicMatch", 1, noon(DAY))
@@ -94,23 +89,21 @@ def test_an_unaccounted_message_reaches_the_topic_of_the_alarms(ground: Ground) 
 
 
 def test_a_changed_alarm_is_changed_and_the_others_are_left_alone(ground: Ground) -> None:
-    provision_alarms(ground.site)
+    provision_alarms(ground.local)
     streams = 1
-    assert len(ground.site.changes) >= streams * 5
+    assert len(ground.local.changes) >= streams * 5
     age = ground.settings.alarms["queue_age"].model_copy(update={"threshold": 60})
     changed = ground.settings.model_copy(update={"alarms": {**ground.settings.alarms, "queue_age": age}})
-    site = replace(ground.site, settings=changed, changes=[])
-    provision_alarms(site)
+    local = replace(ground.local, settings=changed, changes=[])
+    provision_alarms(local)
     prefix = ground.settings.names.prefix
-    assert site.changes == [f"alarm {prefix}-{ground.stream.stream}-queue-age: changed"]
+    assert local.changes == [f"alarm {prefix}-{ground.stream.stream}-queue-age: changed"]
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
-    with pytest.raises(SystemExit) as ending:
-        main(arguments)
-    out = capsys.readouterr().out
-    assert ending.value.code == 0
-    return json.loads(out) if "--json" in arguments else out
+    ended = run_command(capsys, *arguments)
+    assert ended.code == 0, ended
+    return json.loads(ended.out) if "--json" in arguments else ended.out
 
 
 def test_the_command_line_lists_what_was_found(
@@ -136,15 +129,15 @@ def test_the_command_line_lists_what_was_found(
 
 
 @pytest.fixture
-def deployed(warehouse: Connection, aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> Site:
+def deployed(warehouse: Connection, aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> LocalDeployment:
     """The functions in the emulator, over the warehouse; the buckets are those of one machine."""
-    site = Site(aws.url, load_settings(), load_streams())
+    local = LocalDeployment(aws.url, load_settings(), load_streams())
     python = emulator_python()
-    provision_buckets(site)
-    provision_queues(site)
-    provision_functions(site, layer_zip(Target(python)), python)
-    monkeypatch.setenv("TELEMETRY_RAW_BUCKET", site.deployment.raw_bucket)
-    return site
+    provision_buckets(local)
+    provision_queues(local)
+    provision_functions(local, layer_zip(Target(python)), python)
+    monkeypatch.setenv("TELEMETRY_RAW_BUCKET", local.deployment.raw_bucket)
+    return local
 
 
 def close_by_airflow(day: date, stream: str = "telemetry") -> None:
@@ -154,7 +147,7 @@ def close_by_airflow(day: date, stream: str = "telemetry") -> None:
 
 
 def test_airflow_s_task_shows_what_was_found_and_fails_where_a_message_is_lost(
-    deployed: Site, capsys: pytest.CaptureFixture[str]
+    deployed: LocalDeployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     day = DAY - timedelta(days=1)
     rule = [{"Name": "RuleName", "Value": deployed.settings.names.topic_rule("telemetry")}]
@@ -171,7 +164,7 @@ def test_airflow_s_task_leaves_a_day_that_is_not_over() -> None:
         close_by_airflow(TODAY)
 
 
-def test_airflow_s_task_is_retried_when_the_function_fails(deployed: Site) -> None:
+def test_airflow_s_task_is_retried_when_the_function_fails(deployed: LocalDeployment) -> None:
     with pytest.raises(AirflowException, match="DataQualityFunction: There is no stream 'nothing'") as failure:
         close_by_airflow(DAY, "nothing")
     assert not isinstance(failure.value, AirflowFailException)

@@ -7,15 +7,8 @@ from datetime import timedelta
 import pytest
 
 from closed_days import AFTER, DAY, Ground, checks_of, noon
-from emulated import Emulator
 from telemetry.interval import Lane
-from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.rollup import roll_up
-
-
-@pytest.fixture
-def ground(warehouse: Connection, aws: Emulator) -> Ground:
-    return Ground(warehouse, aws)
 
 
 def week(ground: Ground, days: int, a_day: int) -> None:

@@ -10,20 +10,13 @@ from typing import Any
 import pytest
 
 from closed_days import BEFORE, DAY, Ground, noon, replace_connection
-from emulated import Emulator
-from etl import at_once, envelope, send, sqs
+from etl import at_once, envelope, send, sqs, visible_messages
 from telemetry.accounting import queue_lane
 from telemetry.accounting.queue_lane import DayNotReadyError, dead_letters
 from telemetry.aws import queues
 from telemetry.aws.queues import queue_url
 from telemetry.interval import Lane
 from telemetry.local.services.postgres import Login
-from telemetry.warehouse.connection import Connection
-
-
-@pytest.fixture
-def ground(warehouse: Connection, aws: Emulator) -> Ground:
-    return Ground(warehouse, aws)
 
 
 def name(ground: Ground) -> str:
@@ -40,9 +33,7 @@ def send_dead(ground: Ground, number: int, **more: Any) -> set[str]:
 
 
 def visible(ground: Ground) -> int:
-    attribute = "ApproximateNumberOfMessages"
-    url = queue_url(sqs(), name(ground))
-    return int(sqs().get_queue_attributes(QueueUrl=url, AttributeNames=[attribute])["Attributes"][attribute])
+    return visible_messages(queue_url(sqs(), name(ground)))
 
 
 def slow(seconds: float) -> Any:

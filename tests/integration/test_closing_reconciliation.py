@@ -25,11 +25,6 @@ from telemetry.warehouse.connection import Connection
 SHARED = settings(max_examples=30)
 
 
-@pytest.fixture
-def ground(warehouse: Connection, aws: Emulator) -> Ground:
-    return Ground(warehouse, aws)
-
-
 LAKE_PLACES = ("ledger", "hour_before", "object", "hour_after", "lost")
 QUEUE_PLACES = ("ledger", "object", "days_after", "dead_letter", "object_and_dead_letter", "ledger_and_object", "lost")
 

@@ -13,7 +13,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from closed_days import AFTER, BEFORE, DAY, Ground, contract, noon, rollup_of
-from emulated import Emulator
 from etl import rows
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
@@ -22,11 +21,6 @@ from telemetry.warehouse.migrate import migrate
 from telemetry.warehouse.rollup import roll_up
 
 SHARED = settings(max_examples=30)
-
-
-@pytest.fixture
-def ground(warehouse: Connection, aws: Emulator) -> Ground:
-    return Ground(warehouse, aws)
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, 1e308, -1e308, 5e-324, 0.1])

@@ -10,13 +10,25 @@ from typing import Any
 import pytest
 
 import etl
+from command import run_command
 from emulated import Emulator, until
-from etl import ledger_of, new_queue, queue_execution, reading, rows, send, table_of
+from etl import (
+    KilledError,
+    killed_at,
+    ledger_of,
+    new_queue,
+    queue_depth,
+    queue_execution,
+    reading,
+    rows,
+    send,
+    table_of,
+    visible_messages,
+)
 from telemetry.accounting.conservation import LaneSums
 from telemetry.accounting.status import account
 from telemetry.aws import queues as sqs_queues
 from telemetry.aws.queues import list_dead_letters, queue_url, redrive
-from telemetry.cli import main
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import find_stream
@@ -46,17 +58,6 @@ def queues(aws: Emulator) -> Iterator[tuple[str, str]]:
     sqs.delete_queue(QueueUrl=dead)
 
 
-def queue_depth(url: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = etl.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(attributes[name]) for name in names)
-
-
-def visible(url: str) -> int:
-    name = "ApproximateNumberOfMessages"
-    return int(etl.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
-
-
 def fail_to_take(url: str) -> None:
     """Receive every message as often as may be, and delete none."""
     sqs = etl.sqs()
@@ -65,11 +66,9 @@ def fail_to_take(url: str) -> None:
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    with pytest.raises(SystemExit) as ending:
-        main(["dlq", *arguments])
-    printed = capsys.readouterr()
-    assert ending.value.code == code, printed
-    return printed.out + printed.err * (code > 0)
+    ended = run_command(capsys, "dlq", *arguments)
+    assert ended.code == code, ended
+    return ended.out + ended.err * (code > 0)
 
 
 def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
@@ -162,10 +161,6 @@ def test_large_messages_are_sent_in_calls_that_sqs_takes(aws: Emulator, queues: 
     assert sorted(aws.messages(queue)) == sorted(sent)
 
 
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
 @pytest.mark.parametrize("enveloped", [True, False])
 def test_one_that_dies_between_send_and_delete_counts_no_message_twice(
     queues: tuple[str, str], warehouse: Connection, monkeypatch: pytest.MonkeyPatch, enveloped: bool
@@ -173,18 +168,12 @@ def test_one_that_dies_between_send_and_delete_counts_no_message_twice(
     """The message is in both queues, with two ids of SQS's: its envelope's is the same, also where we made that."""
     queue, dead = queues
     send(dead, [etl.envelope(reading(number)) if enveloped else reading(number) for number in range(5)])
-    sqs = etl.sqs()
-
-    def kill(**_: Any) -> None:
-        raise KilledError
-
     monkeypatch.setattr(sqs_queues, "VISIBILITY_TIMEOUT", 1)
-    sqs.meta.events.register("before-call.sqs.DeleteMessageBatch", kill)
     with pytest.raises(KilledError):
-        redrive(sqs, dead, queue)
+        redrive(killed_at("DeleteMessageBatch"), dead, queue)
     assert (queue_depth(queue), queue_depth(dead)) == (5, 5)
     assert queue_execution().run()["loaded"] == 5
-    until(lambda: visible(dead) == 5, "the messages to come back")
+    until(lambda: visible_messages(dead) == 5, "the messages to come back")
     assert redrive(etl.sqs(), dead, queue).moved == 5
     queue_execution().run()
     assert sum(messages for messages, *_ in ledger_of(warehouse)) == 5

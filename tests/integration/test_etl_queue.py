@@ -13,16 +13,20 @@ from emulated import Emulator
 from etl import (
     HOUR_START,
     Execution,
+    KilledError,
     at_once,
     envelope,
+    killed_at,
     ledger_of,
     new_queue,
     put_raw,
+    queue_depth,
     queue_execution,
     reading,
     rows,
     send,
     table_of,
+    visible_messages,
 )
 from telemetry.config.settings import Extract, load_settings
 from telemetry.etl.drain import drain
@@ -30,34 +34,6 @@ from telemetry.waiting import wait_until
 from telemetry.warehouse.connection import Connection
 
 pytestmark = pytest.mark.usefixtures("aws")
-
-
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
-def killed_at(call: str) -> Any:
-    """A client of SQS whose process is killed when it makes that call."""
-    client = etl.sqs()
-
-    def kill(**_: Any) -> None:
-        raise KilledError
-
-    client.meta.events.register(f"before-call.sqs.{call}", kill)
-    return client
-
-
-def depth(queue: str) -> int:
-    """How many messages are in the queue, also those that are being handled."""
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = etl.sqs().get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-    return sum(int(attributes[name]) for name in names)
-
-
-def visible(queue: str) -> int:
-    names = ["ApproximateNumberOfMessages"]
-    attributes = etl.sqs().get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
-    return int(attributes[names[0]])
 
 
 def drained(queue: str, sqs: Any = None, name: str = "by-hand", **limits: int) -> int:
@@ -88,7 +64,7 @@ def test_a_drained_queue_is_empty_and_its_messages_are_in_the_table(warehouse: C
     summary = queue_execution().run()
     assert (summary["status"], summary["rows_read"], summary["loaded"]) == ("succeeded", 237, 236)
     assert ledger_of(warehouse) == [(236, 0, 237, 236, 0, 1)]
-    assert depth(queue) == 0
+    assert queue_depth(queue) == 0
     assert len(table_of(warehouse)) == 236
 
 
@@ -146,14 +122,14 @@ def test_kill_between_put_and_delete_counts_no_message_twice(warehouse: Connecti
     with pytest.raises(KilledError):
         drained(queue, killed_at("DeleteMessageBatch"), name="first")
     assert len(objects()) == 1
-    wait_until(lambda: visible(queue) == 58, what="the messages to come back", timeout=60)
+    wait_until(lambda: visible_messages(queue) == 58, what="the messages to come back", timeout=60)
     send(queue, [reading(100)])
     summary = queue_execution().run()
     assert (summary["objects"], summary["rows_read"], summary["loaded"], summary["quarantined"]) == (2, 59, 58, 1)
     assert sum(messages for messages, *_ in ledger_of(warehouse)) == 59
     assert sum(redelivered for _, redelivered, *_ in ledger_of(warehouse)) == 58
     assert rows(warehouse, "SELECT count(*) FROM quarantine") == [(1,)]
-    assert depth(queue) == 0
+    assert queue_depth(queue) == 0
 
 
 def test_kill_before_put_leaves_every_message_in_the_queue(warehouse: Connection) -> None:
@@ -173,7 +149,7 @@ def test_kill_before_put_leaves_every_message_in_the_queue(warehouse: Connection
             out_of_time=lambda: False,
         )
     assert objects() == {}
-    wait_until(lambda: visible(queue) == 30, what="the messages to come back", timeout=60)
+    wait_until(lambda: visible_messages(queue) == 30, what="the messages to come back", timeout=60)
     assert queue_execution().run()["loaded"] == 30
 
 
@@ -201,7 +177,7 @@ def test_a_drain_keeps_to_its_limits() -> None:
     queue = new_queue()
     send(queue, map(reading, range(60)))
     assert drained(queue, queue_batch_messages=35, queue_object_messages=20) == 35
-    assert depth(queue) == 25
+    assert queue_depth(queue) == 25
     lines = [len(etl.gunzip(content).splitlines()) for content in objects().values()]
     assert sum(lines) == 35
     assert max(lines) == 20
@@ -225,7 +201,7 @@ def test_a_drain_out_of_time_leaves_the_rest() -> None:
         out_of_time=lambda: next(asked),
     )
     assert 0 < moved <= 100
-    assert moved + depth(queue) == 300
+    assert moved + queue_depth(queue) == 300
 
 
 def test_a_drain_takes_what_was_sent_before_it_began_and_ends(aws: Emulator) -> None:

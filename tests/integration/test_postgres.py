@@ -202,7 +202,7 @@ def test_a_lost_password_is_told(postgres: Postgres, state: State) -> None:
     postgres.start()
     postgres.stop()
     (state.folder / "secrets" / "postgres-superuser").unlink()
-    with pytest.raises(TelemetryError, match="does not take the password") as caught:
+    with pytest.raises(TelemetryError, match="rejects the password") as caught:
         postgres.start()
     assert "telemetry reset" in caught.value.hint
 

@@ -18,10 +18,10 @@ from telemetry.contracts.model import Stream
 from telemetry.devices.mqtt import Broker, publish
 from telemetry.lake.envelopes import envelope_of, open_envelope
 from telemetry.local.host.state import State
+from telemetry.local.provision.deployment import REGION, LocalDeployment
 from telemetry.local.provision.device import Certificates
 from telemetry.local.provision.functions import emulator_python, function_names
 from telemetry.local.provision.provision import provision
-from telemetry.local.provision.site import REGION, Site
 from telemetry.local.services.emulator import Emulator
 from telemetry.local.services.postgres import Login
 from telemetry.packaging.layer import Target, layer_zip
@@ -50,12 +50,12 @@ def layer() -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(emulator: Emulator, state: State, layer: Path) -> Site:
+def local(emulator: Emulator, state: State, layer: Path) -> LocalDeployment:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELEMETRY_FIREHOSE_BUFFER_SECONDS", "1")
-        site = Site(emulator.url, load_settings(), STREAMS)
-        provision(site, state, WAREHOUSE, lambda: layer, emulator_python())
-    return site
+        local = LocalDeployment(emulator.url, load_settings(), STREAMS)
+        provision(local, state, WAREHOUSE, lambda: layer, emulator_python())
+    return local
 
 
 @pytest.fixture(autouse=True)
@@ -63,74 +63,80 @@ def _short_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEMETRY_FIREHOSE_BUFFER_SECONDS", "1")
 
 
-def again(site: Site, state: State, layer: Path, **changes: Any) -> list[str]:
+def again(local: LocalDeployment, state: State, layer: Path, **changes: Any) -> list[str]:
     """What provisioning the same emulator again changes, with another setting or stream."""
-    site = replace(site, changes=[], **changes)
-    return provision(site, state, WAREHOUSE, lambda: layer, emulator_python())
+    local = replace(local, changes=[], **changes)
+    return provision(local, state, WAREHOUSE, lambda: layer, emulator_python())
 
 
-def test_the_second_time_nothing_changes(site: Site, state: State, layer: Path) -> None:
-    assert len(site.changes) > 30
-    assert again(site, state, layer) == []
+def test_the_second_time_nothing_changes(local: LocalDeployment, state: State, layer: Path) -> None:
+    assert len(local.changes) > 30
+    assert again(local, state, layer) == []
 
 
-def test_a_changed_setting_changes_what_it_is_about_and_no_more(site: Site, state: State, layer: Path) -> None:
-    queue = site.settings.queue.model_copy(update={"visibility_timeout_seconds": 77})
-    functions = site.settings.functions
+def test_a_changed_setting_changes_what_it_is_about_and_no_more(
+    local: LocalDeployment, state: State, layer: Path
+) -> None:
+    queue = local.settings.queue.model_copy(update={"visibility_timeout_seconds": 77})
+    functions = local.settings.functions
     loading = functions.data_loading.model_copy(update={"memory_megabytes": 2048})
     functions = functions.model_copy(update={"data_loading": loading})
     changes = again(
-        site, state, layer, settings=site.settings.model_copy(update={"queue": queue, "functions": functions})
+        local, state, layer, settings=local.settings.model_copy(update={"queue": queue, "functions": functions})
     )
-    queues = [f"queue {site.settings.names.queue(stream)}: VisibilityTimeout changed" for stream in STREAMS]
+    queues = [f"queue {local.settings.names.queue(stream)}: VisibilityTimeout changed" for stream in STREAMS]
     assert changes == [*queues, f"function {loading.name}: configuration changed"]
-    assert len(again(site, state, layer)) == len(changes), "and back"
+    assert len(again(local, state, layer)) == len(changes), "and back"
 
 
-def test_the_simulator_is_switched_by_its_setting(site: Site, state: State, layer: Path) -> None:
-    events = site.client("events")
-    on = site.settings.model_copy(update={"simulator": site.settings.simulator.model_copy(update={"enabled": True})})
+def test_the_simulator_is_switched_by_its_setting(local: LocalDeployment, state: State, layer: Path) -> None:
+    events = local.client("events")
+    on = local.settings.model_copy(update={"simulator": local.settings.simulator.model_copy(update={"enabled": True})})
     assert events.describe_rule(Name="iot-device-simulator")["State"] == "DISABLED"
-    assert again(site, state, layer, settings=on) == ["schedule iot-device-simulator: changed"]
+    assert again(local, state, layer, settings=on) == ["schedule iot-device-simulator: changed"]
     assert events.describe_rule(Name="iot-device-simulator")["State"] == "ENABLED"
-    again(site, state, layer)
+    again(local, state, layer)
     assert events.describe_rule(Name="iot-device-simulator")["State"] == "DISABLED"
 
 
-def test_a_new_stream_gets_its_own_and_leaves_the_others_alone(site: Site, state: State, layer: Path) -> None:
+def test_a_new_stream_gets_its_own_and_leaves_the_others_alone(
+    local: LocalDeployment, state: State, layer: Path
+) -> None:
     third = STREAMS["telemetry"].model_copy(update={"stream": "water_level", "topic": "devices/+/water"})
-    changes = again(site, state, layer, streams=STREAMS | {"water_level": third})
+    changes = again(local, state, layer, streams=STREAMS | {"water_level": third})
     assert changes
     assert all("water" in change or change == "policy telemetry-gateway: changed" for change in changes)
 
     told: list[str] = []
-    assert again(site, state, layer, progress=told.append) == ["policy telemetry-gateway: changed"]
+    assert again(local, state, layer, progress=told.append) == ["policy telemetry-gateway: changed"]
     assert any("water_level has no contract any more" in line for line in told)
-    assert site.client("sqs").get_queue_url(QueueName="iot-water-level-etl-data-queue")
+    assert local.client("sqs").get_queue_url(QueueName="iot-water-level-etl-data-queue")
 
 
-def test_buckets_are_versioned_and_closed(site: Site) -> None:
-    s3 = site.client("s3")
+def test_buckets_are_versioned_and_closed(local: LocalDeployment) -> None:
+    s3 = local.client("s3")
     for bucket in ("iot-raw-lake", "iot-processed", "iot-artefacts"):
         assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
         assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
 
 
-def test_the_key_is_for_its_owner_only(site: Site, state: State) -> None:
+def test_the_key_is_for_its_owner_only(local: LocalDeployment, state: State) -> None:
     files = Certificates.of(state)
     for path in (files.authority, files.certificate, files.key):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=list(STREAMS))
-def test_a_published_message_reaches_both_lanes(site: Site, state: State, emulator: Emulator, stream: Stream) -> None:
+def test_a_published_message_reaches_both_lanes(
+    local: LocalDeployment, state: State, emulator: Emulator, stream: Stream
+) -> None:
     files = Certificates.of(state)
     broker = Broker("127.0.0.1", emulator.mqtt_port, files.authority, files.certificate, files.key)
     payload = json.dumps({"device_id": "a", "n": 1}).encode()
     assert publish(broker, [(stream.topic_of("a"), payload)]) == 1
 
-    sqs, s3 = site.client("sqs"), site.client("s3")
-    url = sqs.get_queue_url(QueueName=site.settings.names.queue(stream.stream))["QueueUrl"]
+    sqs, s3 = local.client("sqs"), local.client("s3")
+    url = sqs.get_queue_url(QueueName=local.settings.names.queue(stream.stream))["QueueUrl"]
     messages = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
     envelope = envelope_of(json.loads(messages[0]["Body"]))
     assert envelope is not None
@@ -146,39 +152,39 @@ def test_a_published_message_reaches_both_lanes(site: Site, state: State, emulat
     assert [envelope_of(json.loads(line)) for line in gzip.decompress(body).splitlines()] == [envelope]
 
 
-def test_the_certificate_may_publish_on_the_streams_topics_only(site: Site) -> None:
-    policy = json.loads(site.client("iot").get_policy(policyName="telemetry-gateway")["policyDocument"])
+def test_the_certificate_may_publish_on_the_streams_topics_only(local: LocalDeployment) -> None:
+    policy = json.loads(local.client("iot").get_policy(policyName="telemetry-gateway")["policyDocument"])
     assert all("*" not in statement["Action"] for statement in policy["Statement"])
     topics = {resource.rsplit(":topic/", 1)[1] for resource in policy["Statement"][1]["Resource"]}
     assert topics == {stream.topic_of("*") for stream in STREAMS.values()}
 
 
-def test_every_function_is_there_with_the_layer(site: Site) -> None:
-    functions = site.client("lambda")
-    for name in function_names(site):
+def test_every_function_is_there_with_the_layer(local: LocalDeployment) -> None:
+    functions = local.client("lambda")
+    for name in function_names(local):
         found = functions.get_function_configuration(FunctionName=name)
         assert found["State"] == "Active"
-        assert [layer["Arn"] for layer in found["Layers"]] == [site.arn("lambda", "layer:telemetry-dependencies:1")]
+        assert [layer["Arn"] for layer in found["Layers"]] == [local.arn("lambda", "layer:telemetry-dependencies:1")]
 
 
-def test_a_lost_certificate_is_replaced(site: Site, state: State, layer: Path) -> None:
+def test_a_lost_certificate_is_replaced(local: LocalDeployment, state: State, layer: Path) -> None:
     Certificates.of(state).key.unlink()
-    assert again(site, state, layer) == ["certificate of telemetry-gateway: created"]
+    assert again(local, state, layer) == ["certificate of telemetry-gateway: created"]
 
 
 def test_functions_run_and_everything_outlives_a_restart(
-    site: Site, state: State, layer: Path, emulator: Emulator
+    local: LocalDeployment, state: State, layer: Path, emulator: Emulator
 ) -> None:
-    published = {"published": site.settings.simulator.devices}
-    assert invoke(site, "DeviceSimulatorFunction") == published
+    published = {"published": local.settings.simulator.devices}
+    assert invoke(local, "DeviceSimulatorFunction") == published
     emulator.stop()
     emulator.start()
-    assert again(site, state, layer) == []
-    assert invoke(site, "DeviceSimulatorFunction") == published
+    assert again(local, state, layer) == []
+    assert invoke(local, "DeviceSimulatorFunction") == published
 
 
-def invoke(site: Site, name: str) -> Any:
-    answer = site.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+def invoke(local: LocalDeployment, name: str) -> Any:
+    answer = local.client("lambda").invoke(FunctionName=name, Payload=b"{}")
     body = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, body
     return body

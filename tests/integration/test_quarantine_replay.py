@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from command import run_command
 from etl import (
     HOUR_START,
     Execution,
@@ -27,7 +28,6 @@ from etl import (
     send,
     table_of,
 )
-from telemetry.cli import main
 from telemetry.config.settings import load_settings
 from telemetry.contracts import loader as contracts
 from telemetry.contracts.loader import find_stream, load_streams
@@ -357,10 +357,9 @@ def test_the_command_tells_what_moved_and_what_did_not(
     monkeypatch.setattr(contracts, "read_streams", lambda *_: contracts.StreamFiles(streams, []))
 
     def said(*arguments: str) -> str:
-        with pytest.raises(SystemExit) as ending:
-            main(["quarantine", "replay", *arguments])
-        assert ending.value.code == 0
-        return capsys.readouterr().out
+        ended = run_command(capsys, "quarantine", "replay", *arguments)
+        assert ended.code == 0, ended
+        return ended.out
 
     ((first,), *_) = rows(warehouse, "SELECT quarantine_id FROM quarantine ORDER BY 1")
     assert json.loads(said(str(first), "--json")) == {

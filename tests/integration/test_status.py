@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from command import run_command
 from telemetry.aws.queues import queue_url
-from telemetry.cli.main import main
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry.local import stack as local_stack
 from telemetry.local.host.state import State
+from telemetry.local.provision.deployment import REGION, LocalDeployment
 from telemetry.local.provision.device import provision_device
 from telemetry.local.provision.lake import provision_buckets, provision_secret
 from telemetry.local.provision.queues import provision_queues
-from telemetry.local.provision.site import REGION, Site
 from telemetry.local.services.emulator import Emulator
 from telemetry.local.services.postgres import Postgres
 from telemetry.warehouse.migrate import migrate
@@ -28,40 +26,25 @@ from telemetry.warehouse.migrate import migrate
 CAPTURE = pytest.CaptureFixture[str]
 
 
-@dataclass
-class Ended:
-    """How a command line ended."""
-
-    code: Any
-    out: str
-    err: str
-
-
-def run(capsys: CAPTURE, *arguments: str) -> Ended:
-    with pytest.raises(SystemExit) as ending:
-        main(arguments)
-    return Ended(ending.value.code, *capsys.readouterr())
-
-
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDeployment]:
     """A stack as it is when nothing of Airflow runs."""
     state = State(tmp_path_factory.mktemp("stack"))
     postgres, emulator = Postgres(state), Emulator(state, REGION)
     try:
         postgres.start()
         emulator.start()
-        site = Site(emulator.url, load_settings(), load_streams())
+        local = LocalDeployment(emulator.url, load_settings(), load_streams())
         connection = postgres.login().connect()
-        migrate(connection, site.streams)
+        migrate(connection, local.streams)
         connection.close()
-        provision_buckets(site)
-        provision_secret(site, postgres.login())
-        provision_queues(site)
-        provision_device(site, state)
+        provision_buckets(local)
+        provision_secret(local, postgres.login())
+        provision_queues(local)
+        provision_device(local, state)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TELEMETRY_STATE", str(state.folder))
-            yield site
+            yield local
     finally:
         emulator.stop()
         postgres.stop()
@@ -69,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(local: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a shell that knows of no stack; what commands set is taken back."""
     folder = os.environ["TELEMETRY_STATE"]
     for name in local_stack.environment():
@@ -79,7 +62,7 @@ def clean_environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_status_without_airflow_has_the_services_and_the_accounts(capsys: CAPTURE) -> None:
-    ended = run(capsys, "status", "--json")
+    ended = run_command(capsys, "status", "--json")
     told = json.loads(ended.out)
     assert ended.code == 1
     assert told["services"]["emulator"] == told["services"]["postgres"] == "healthy"
@@ -87,7 +70,7 @@ def test_status_without_airflow_has_the_services_and_the_accounts(capsys: CAPTUR
     assert told["streams"].keys() == load_streams().keys()
     assert told["unknown"] is None
     assert "Services that are not healthy: airflow-" in ended.err
-    ended = run(capsys, "status")
+    ended = run_command(capsys, "status")
     assert ended.out.index("Services") < ended.out.index("Messages by stream and lane")
 
 
@@ -97,58 +80,58 @@ def test_status_without_airflow_has_the_services_and_the_accounts(capsys: CAPTUR
     ids=" ".join,
 )
 def test_what_asks_nothing_of_airflow_works_without_it(capsys: CAPTURE, arguments: tuple[str, ...]) -> None:
-    ended = run(capsys, *arguments, "--json")
+    ended = run_command(capsys, *arguments, "--json")
     assert (ended.code, ended.err.count("Error")) == (0, 0), ended
     json.loads(ended.out)
 
 
 def test_what_needs_all_of_the_stack_names_the_part_that_does_not_run(capsys: CAPTURE) -> None:
-    ended = run(capsys, "env")
+    ended = run_command(capsys, "env")
     assert (ended.code, ended.out) == (1, "")
     assert "Part of the stack is not running: airflow." in ended.err
 
 
-def test_status_says_what_it_could_not_get(site: Site, capsys: CAPTURE) -> None:
-    dead = site.settings.names.dead_letter_queue("telemetry")
-    site.client("sqs").delete_queue(QueueUrl=queue_url(site.client("sqs"), dead))
+def test_status_says_what_it_could_not_get(local: LocalDeployment, capsys: CAPTURE) -> None:
+    dead = local.settings.names.dead_letter_queue("telemetry")
+    local.client("sqs").delete_queue(QueueUrl=queue_url(local.client("sqs"), dead))
     try:
-        told = json.loads((ended := run(capsys, "status", "--json")).out)
+        told = json.loads((ended := run_command(capsys, "status", "--json")).out)
         assert (ended.code, told["streams"]) == (1, {})
         assert told["services"]["postgres"] == "healthy"
         assert told["unknown"] in ended.err
         assert f"Messages could not be counted: There is no queue {dead}." in ended.err
-        assert "healthy" in run(capsys, "status").out
+        assert "healthy" in run_command(capsys, "status").out
     finally:
-        provision_queues(site)
+        provision_queues(local)
 
 
-def test_status_without_the_emulator_has_the_services(site: Site, capsys: CAPTURE) -> None:
+def test_status_without_the_emulator_has_the_services(local: LocalDeployment, capsys: CAPTURE) -> None:
     emulator = Emulator(State(Path(os.environ["TELEMETRY_STATE"])), REGION)
     emulator.stop()
     try:
-        told = json.loads((ended := run(capsys, "status", "--json")).out)
+        told = json.loads((ended := run_command(capsys, "status", "--json")).out)
         assert (ended.code, told["streams"]) == (1, {})
         assert (told["services"]["emulator"], told["services"]["postgres"]) == ("not running", "healthy")
         assert told["unknown"] == "Messages could not be counted without emulator."
-        assert "Part of the stack is not running: emulator." in run(capsys, "loads").err
-        assert "Part of the stack is not running: emulator." in run(capsys, "dlq", "list").err
+        assert "Part of the stack is not running: emulator." in run_command(capsys, "loads").err
+        assert "Part of the stack is not running: emulator." in run_command(capsys, "dlq", "list").err
     finally:
         emulator.start()
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://localhost:9"])
 def test_the_environment_of_another_stack_is_refused(
-    site: Site, capsys: CAPTURE, monkeypatch: pytest.MonkeyPatch, endpoint: str
+    local: LocalDeployment, capsys: CAPTURE, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     """As `eval "$(telemetry env)"`, `telemetry reset` and `telemetry up` leave it."""
     for name, value in local_stack.environment().items():
         monkeypatch.setenv(name, value)
-    assert run(capsys, "loads", "--json").code == 0
+    assert run_command(capsys, "loads", "--json").code == 0
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     for arguments in (("loads",), ("dlq", "list"), ("quarantine", "list")):
-        ended = run(capsys, *arguments)
+        ended = run_command(capsys, *arguments)
         assert (ended.code, ended.out) == (1, "")
-        assert f"AWS_ENDPOINT_URL is {endpoint}, the local stack has {site.endpoint}." in ended.err
+        assert f"AWS_ENDPOINT_URL is {endpoint}, the local stack has {local.endpoint}." in ended.err
         assert 'Run `eval "$(telemetry env)"` again.' in ended.err
-    told = json.loads((ended := run(capsys, "status", "--json")).out)
+    told = json.loads((ended := run_command(capsys, "status", "--json")).out)
     assert (ended.code, told["services"]["postgres"], told["streams"]) == (1, "healthy", {})

@@ -66,14 +66,8 @@ def python() -> str:
 def applying(tmp_path_factory: pytest.TempPathFactory, database: Login, python: str) -> Iterator[Future[Applied]]:
     """The whole system on its way into an emulator of its own."""
     folder = tmp_path_factory.mktemp("applied")
-    emulator = Emulator(folder / "emulator")
-    emulator.start()
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            yield pool.submit(Applied.new, emulator, folder / "work", database, python)
-        finally:
-            pool.shutdown()
-            emulator.stop()
+    with Emulator(folder / "emulator") as emulator, ThreadPoolExecutor(1) as pool:
+        yield pool.submit(Applied.new, emulator, folder / "work", database, python)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,9 +11,9 @@ from emulated import Emulator
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry.local.host.state import State
+from telemetry.local.provision.deployment import LocalDeployment
 from telemetry.local.provision.device import THING
 from telemetry.local.provision.provision import provision
-from telemetry.local.provision.site import Site
 from telemetry.local.services.postgres import Login
 from telemetry.packaging.layer import Target, layer_zip
 from telemetry.paths import SETTINGS
@@ -44,22 +44,18 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory, python: str) -> Settin
     folder = tmp_path_factory.mktemp("provisioned")
     shutil.copy(SETTINGS, folder)
     shorten_buffer(folder / SETTINGS.name)
-    emulator = Emulator(folder / "emulator")
-    emulator.start()
-    try:
-        site = Site(emulator.url, load_settings(folder / SETTINGS.name), load_streams())
+    with Emulator(folder / "emulator") as emulator:
+        local = LocalDeployment(emulator.url, load_settings(folder / SETTINGS.name), load_streams())
         warehouse = Login("127.0.0.1", 1, "telemetry", "telemetry", "not-a-secret")
-        provision(site, State(folder / "state"), warehouse, lambda: layer_zip(Target(python)), python)
+        provision(local, State(folder / "state"), warehouse, lambda: layer_zip(Target(python)), python)
         names = {
             emulator.url: "http://emulator",
-            site.deployment.raw_bucket: "<raw>",
-            site.deployment.processed_bucket: "<processed>",
-            site.artefact_bucket: "<artefact>",
+            local.deployment.raw_bucket: "<raw>",
+            local.deployment.processed_bucket: "<processed>",
+            local.artefact_bucket: "<artefact>",
             THING: GATEWAY_POLICY,
         }
-        return describe(site.client, names)
-    finally:
-        emulator.stop()
+        return describe(local.client, names)
 
 
 def test_everything_is_compared(provisioned: Settings, applied: Applied) -> None:

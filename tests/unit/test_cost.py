@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.cli import main
+from command import run_command
 from telemetry.cost.arrays import most_in_a_step, options, rounding
 from telemetry.cost.estimate import Estimator, successful_transitions
 from telemetry.cost.fleet import MESSAGE_BYTES_MAX, STEP_BYTES, Fleet, envelope_bytes, steps, traffic
@@ -219,27 +219,20 @@ def test_the_compositions_are_those_of_terraform() -> None:
 # The command
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(["cost", *arguments])
-    out, err = capsys.readouterr()
-    return int(ended.value.code or 0), out, err
-
-
 def test_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "--devices", "1000", "--interval", "60", "--composition", "production")
-    assert code == 0
-    assert re.search(r"^MWAA +358\.70$", out, re.MULTILINE)
-    assert re.search(r"^total +[\d,.]+$", out, re.MULTILINE)
-    assert "Firehose bills every record in steps of 5 KB" in out
-    assert re.search(r"^10 +600 s", out, re.MULTILINE)
-    assert "us-east-1" in out
+    ended = run_command(capsys, "cost", "--devices", "1000", "--interval", "60", "--composition", "production")
+    assert ended.code == 0
+    assert re.search(r"^MWAA +358\.70$", ended.out, re.MULTILINE)
+    assert re.search(r"^total +[\d,.]+$", ended.out, re.MULTILINE)
+    assert "Firehose bills every record in steps of 5 KB" in ended.out
+    assert re.search(r"^10 +600 s", ended.out, re.MULTILINE)
+    assert "us-east-1" in ended.out
 
 
 def test_json_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "--devices", "50", "--interval", "10", "--readings-per-message", "6", "--json")
-    document = json.loads(out)
-    assert code == 0
+    ended = run_command(capsys, "cost", "--devices", "50", "--interval", "10", "--readings-per-message", "6", "--json")
+    document = json.loads(ended.out)
+    assert ended.code == 0
     assert document["total"] == pytest.approx(sum(line["usd"] for line in document["lines"]))
     assert document["total"] == pytest.approx(sum(document["services"].values()))
     assert document["composition"] == "minimal"
@@ -250,17 +243,10 @@ def test_json_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("--interval", "60"), 2, "--devices"),
         (("--devices", "0", "--interval", "60"), 2, "--devices"),
         (("--devices", "10", "--interval", "0"), 2, "--interval"),
-        (("--devices", "ten", "--interval", "60"), 2, "'ten'"),
         (("--devices", "10", "--interval", "nan"), 1, "An interval of nan seconds"),
         (("--devices", "10", "--interval", "inf"), 1, "An interval of inf seconds"),
-        (
-            ("--devices", "10", "--interval", "60", "--composition", "huge"),
-            2,
-            "'huge' is not one of 'minimal', 'production'",
-        ),
         (("--devices", "10", "--interval", "60", "--payload-bytes", "200000"), 1, "AWS IoT Core takes 131,072"),
         (("--devices", "10", "--interval", "60", "--readings-per-message", "1000"), 1, "522 fit"),
     ],
@@ -269,9 +255,9 @@ def test_json_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
 def test_bad_input_is_named(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    ended, _, err = run(capsys, *arguments)
-    assert ended == code
-    assert said in err
+    ended = run_command(capsys, "cost", *arguments)
+    assert ended.code == code
+    assert said in ended.err
 
 
 def test_a_fleet_of_nothing_is_refused() -> None:
@@ -281,6 +267,6 @@ def test_a_fleet_of_nothing_is_refused() -> None:
 
 def test_the_docs_say_what_the_command_says(capsys: pytest.CaptureFixture[str]) -> None:
     docs = (Path(INCLUDE).parent / "docs" / "cost.md").read_text()
-    _, out, _ = run(capsys, "--devices", "1000", "--interval", "60")
+    out = run_command(capsys, "cost", "--devices", "1000", "--interval", "60").out
     lines = [line.rstrip() for line in out.splitlines()]
     assert all(line in docs for line in lines)

@@ -214,14 +214,14 @@ def test_nothing_of_an_older_package_stays(dist: Path) -> None:
 
 def test_a_folder_that_is_no_package_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(TelemetryError, match="holds something that is no package"):
+    with pytest.raises(TelemetryError, match="is not a package"):
         write_package(tmp_path, airflow=AIRFLOW, target=AWS, tell=print)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 @pytest.mark.parametrize("python", ["3.10", "3.14", "twelve"])
 def test_a_python_without_a_lock_is_refused(tmp_path: Path, python: str) -> None:
-    with pytest.raises(TelemetryError, match=f"Python '{python}' will not do"):
+    with pytest.raises(TelemetryError, match=f"Python '{python}' is not supported"):
         write_package(tmp_path / "dist", airflow=AIRFLOW, target=Target(python), tell=print)
 
 
@@ -235,7 +235,7 @@ def test_requirements_have_the_constraints_of_their_airflow() -> None:
 
 @pytest.mark.parametrize("version", ["3.0.6", "2.10.3", "latest", "3.3"])
 def test_an_airflow_without_ui_plugins_is_refused(version: str) -> None:
-    with pytest.raises(TelemetryError, match=r"UI plugins came with 3\.1\. Take 3\.3\.1"):
+    with pytest.raises(TelemetryError, match=r"UI plugins need 3\.1 or newer\. Take 3\.3\.1"):
         requirements(version)
 
 

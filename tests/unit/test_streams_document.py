@@ -19,6 +19,7 @@ from telemetry.contracts.loader import load_streams
 from telemetry.contracts.model import FieldType
 from telemetry.contracts.schema import readings_schema, rejects_schema
 from telemetry.interval import Lane
+from telemetry.lake.envelopes import FIELDS
 from telemetry.lake.layout import PROCESSED, QUARANTINE, raw_prefix
 from telemetry.lake.raw_object import RawObject
 from telemetry.packaging.package import INDEX
@@ -57,6 +58,7 @@ def test_names_and_templates_are_those_of_the_settings() -> None:
         assert told["topic"] == stream.topic
         assert told["queue"] == settings.names.queue(name)
         assert told["sql"].endswith(f"FROM '{stream.topic}'")
+        assert re.findall(r" AS (\w+)", told["sql"]) == list(FIELDS)
     texts = [text for told in document["streams"].values() for text in told.values() if isinstance(text, str)]
     texts += [text for alarm in document["alarms"] for text in (alarm["name"], *alarm["dimensions"].values())]
     assert not [text for text in texts if "{" in text.replace("!{", "").replace("${", "")]

@@ -1,4 +1,4 @@
-"""What a deployment is told: ``settings.yaml``, the names of AWS resources, and the process's environment.
+"""A deployment's configuration: ``settings.yaml``, the names of AWS resources, and environment variables.
 
-Not here: contracts, which are ``telemetry.contracts``.
+Not here: contracts (``telemetry.contracts``).
 """

@@ -1,4 +1,4 @@
-"""The alarms of the settings, for the streams that there are."""
+"""The alarms of the settings, expanded for every stream and lane."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from telemetry.config.settings import Alarm, Settings
 from telemetry.interval import Lane
 
 
-def alarms_of(settings: Settings, streams: Iterable[str]) -> Iterator[tuple[str, Alarm]]:
-    """Every alarm with its key in the settings, which is its runbook's name.
+def expand_alarms(settings: Settings, streams: Iterable[str]) -> Iterator[tuple[str, Alarm]]:
+    """Yield every alarm with its key in the settings, which is also the name of its runbook.
 
-    Each stream, or each lane of each stream, has its own; the templates in its name and its dimensions are filled.
+    There is one for each stream, or for each lane of each stream; the placeholders in its name and its dimensions are
+    filled in.
     """
     names = settings.names
     for stream in streams:
@@ -23,9 +24,9 @@ def alarms_of(settings: Settings, streams: Iterable[str]) -> Iterator[tuple[str,
         }
         for key, alarm in settings.alarms.items():
             for lane in Lane if alarm.each == "lane" else ("",):
-                yield key, _filled(alarm, {**values, "lane": str(lane)})
+                yield key, _fill(alarm, {**values, "lane": str(lane)})
 
 
-def _filled(alarm: Alarm, values: dict[str, str]) -> Alarm:
+def _fill(alarm: Alarm, values: dict[str, str]) -> Alarm:
     dimensions = {name: value.format_map(values) for name, value in alarm.dimensions.items()}
     return alarm.model_copy(update={"name": alarm.name.format_map(values), "dimensions": dimensions})

@@ -1,4 +1,4 @@
-"""Where this process's deployment is, local or on AWS: read from the environment once, at the edge."""
+"""The names of this process's deployment, local or on AWS, from environment variables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from telemetry.errors import TelemetryError
 
 @dataclass(frozen=True)
 class Deployment:
-    """The names that a deployment chose; everything else follows from the settings and the contracts."""
+    """The names that differ between deployments; all others follow from the settings and the contracts."""
 
     raw_bucket: str
     processed_bucket: str
@@ -20,11 +20,11 @@ class Deployment:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Deployment:
-        """Read ``TELEMETRY_RAW_BUCKET``, ``TELEMETRY_PROCESSED_BUCKET``, ``TELEMETRY_DATABASE_SECRET`` and, where there
-        is one, ``TELEMETRY_STATE_MACHINE_ARN``.
+        """Read ``TELEMETRY_RAW_BUCKET``, ``TELEMETRY_PROCESSED_BUCKET``, ``TELEMETRY_DATABASE_SECRET`` and, if set,
+        ``TELEMETRY_STATE_MACHINE_ARN``.
 
         Raises:
-            TelemetryError: one of the first three is not set.
+            TelemetryError: one of the first three is not set or empty.
         """
         return cls(
             raw_bucket=_required(environment, "TELEMETRY_RAW_BUCKET"),

@@ -1,4 +1,4 @@
-"""The names of AWS resources, as ``names`` in ``include/settings.yaml`` has them."""
+"""The names of AWS resources: ``names`` in ``include/settings.yaml``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ StreamTemplate = Annotated[str, Field(pattern=r"^([^{}]|\{prefix\})*\{stream\}([
 
 
 class Names(StrictModel):
-    """The names of AWS resources. Those with ``{stream}`` in them are made by the methods of the same name."""
+    """The names of AWS resources. Templates are filled in by the method or property of the same name."""
 
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=14)]
-    """With a stream's 40 letters a delivery stream's name has the 64 that Firehose takes; RDS takes no double dash."""
+    """At most 14 letters: with a stream's 40, a delivery stream's name has the 64 that Firehose allows. RDS allows no
+    double dash."""
     queue_template: StreamTemplate = Field(alias="queue")
     dead_letter_queue_template: StreamTemplate = Field(alias="dead_letter_queue")
     delivery_stream_template: StreamTemplate = Field(alias="delivery_stream")
@@ -29,30 +30,30 @@ class Names(StrictModel):
     database_secret: str
 
     def queue(self, stream: str) -> str:
-        return self._filled(self.queue_template, stream)
+        return self._fill(self.queue_template, stream)
 
     def dead_letter_queue(self, stream: str) -> str:
-        return self._filled(self.dead_letter_queue_template, stream)
+        return self._fill(self.dead_letter_queue_template, stream)
 
     def delivery_stream(self, stream: str) -> str:
-        return self._filled(self.delivery_stream_template, stream)
+        return self._fill(self.delivery_stream_template, stream)
 
     def topic_rule(self, stream: str) -> str:
-        """Topic rules take no dashes (AWS IoT API reference, CreateTopicRule)."""
+        """Topic rules have underscores for dashes (AWS IoT API reference, CreateTopicRule)."""
         return self.topic_rule_template.format(prefix=self.prefix.replace("-", "_"), stream=stream)
 
     @property
     def alarm_topic(self) -> str:
-        return self._filled(self.alarm_topic_template)
+        return self._fill(self.alarm_topic_template)
 
     @property
     def schedule(self) -> str:
-        return self._filled(self.schedule_template)
+        return self._fill(self.schedule_template)
 
     @property
     def environment_parameter(self) -> str:
         """The SSM parameter that MWAA's startup script reads."""
-        return self._filled(self.environment_parameter_template)
+        return self._fill(self.environment_parameter_template)
 
-    def _filled(self, template: str, stream: str = "") -> str:
+    def _fill(self, template: str, stream: str = "") -> str:
         return template.format(prefix=self.prefix, stream=stream.replace("_", "-"))

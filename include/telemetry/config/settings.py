@@ -1,4 +1,4 @@
-"""``include/settings.yaml``: what the local stack and Terraform both read."""
+"""The settings, ``include/settings.yaml``, which the local stack and Terraform both read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEMPLATE = r"^([^{}]|\{(prefix|stream|lane|queue|dead_letter_queue)\})+$"
 
 
 class Firehose(StrictModel):
-    """The bounds of Firehose's buffer (API reference, BufferingHints)."""
+    """When Firehose writes what it has buffered (API reference, BufferingHints)."""
 
     buffer_seconds: Annotated[int, Field(ge=0, le=BUFFER_SECONDS_MAX)]
     buffer_megabytes: Annotated[int, Field(ge=1, le=128)]
@@ -32,7 +32,7 @@ class Firehose(StrictModel):
 class Queue(StrictModel):
     """SQS's settings (API reference, SetQueueAttributes).
 
-    SQS takes messages of up to 1 MiB by now; Terraform's oldest supported provider knows of 256 KiB.
+    SQS accepts messages of up to 1 MiB, but the oldest supported Terraform provider only 256 KiB.
     """
 
     visibility_timeout_seconds: Annotated[int, Field(ge=0, le=43200)]
@@ -50,7 +50,7 @@ class Function(StrictModel):
 
 
 class Functions(StrictModel):
-    """One for each folder of ``include/functions``."""
+    """The Lambda functions, one for each folder of ``include/functions``."""
 
     device_simulator: Function
     data_extraction: Function
@@ -70,7 +70,7 @@ class Simulator(StrictModel):
 
 
 class Extract(StrictModel):
-    """Bounds of one drain of the queue."""
+    """Limits of draining a queue once."""
 
     queue_batch_messages: Positive
     queue_object_messages: Positive
@@ -78,7 +78,7 @@ class Extract(StrictModel):
 
 
 class Transform(StrictModel):
-    """What bounds the memory of DataTransformationFunction and DataLoadingFunction."""
+    """Limits that bound the memory of DataTransformationFunction and DataLoadingFunction."""
 
     chunk_rows: Positive
     chunk_bytes: Positive
@@ -86,7 +86,7 @@ class Transform(StrictModel):
 
 
 class Schedules(StrictModel):
-    """When the DAGs run, in UTC, and how they wait."""
+    """When the DAGs run, as cron expressions in UTC, and when an hour is settled."""
 
     queue: str
     hourly: str
@@ -97,7 +97,7 @@ class Schedules(StrictModel):
 
 
 class Maintenance(StrictModel):
-    """What the daily upkeep sees to."""
+    """Limits of the DAG ``maintenance``."""
 
     months_ahead: Annotated[int, Field(ge=0, le=24)]
     own_partition_rows: Positive
@@ -105,7 +105,7 @@ class Maintenance(StrictModel):
 
 
 class Retention(StrictModel):
-    """How long rows are kept; without a number for ever."""
+    """How long rows are kept: forever where there is no number."""
 
     message_ids_days: Positive
     readings_months: Positive | None
@@ -113,7 +113,7 @@ class Retention(StrictModel):
 
 
 class Quality(StrictModel):
-    """What closing a day checks, and against which bounds."""
+    """The bounds of the quality checks of a closed day."""
 
     rollup_days: Annotated[int, Field(ge=1, le=31)]
     trailing_days: Annotated[int, Field(ge=1, le=366)]
@@ -129,8 +129,8 @@ class Quality(StrictModel):
 class Alarm(StrictModel):
     """A CloudWatch alarm (API reference, PutMetricAlarm) for ``each`` stream, or each lane of each stream.
 
-    In the name and in the dimensions stand ``{prefix}``, ``{stream}``, ``{lane}``, ``{queue}`` and
-    ``{dead_letter_queue}`` for those of the stream.
+    The name and the dimensions may contain the placeholders ``{prefix}``, ``{stream}``, ``{lane}``, ``{queue}`` and
+    ``{dead_letter_queue}`` (``telemetry.config.alarms``).
     """
 
     name: Annotated[str, Field(pattern=TEMPLATE)]
@@ -149,15 +149,15 @@ class Alarm(StrictModel):
     missing_data: Literal["missing", "ignore", "breaching", "notBreaching"]
 
     @model_validator(mode="after")
-    def _has_a_name_for_each(self) -> Self:
-        """Two alarms of one name would be one."""
+    def _name_is_unique(self) -> Self:
+        """Of two alarms with the same name the second would replace the first."""
         if "{stream}" not in self.name or ("{lane}" in self.name) != (self.each == "lane"):
-            raise ValueError(f"name: {self.name!r} is not of its own for each {self.each}")
+            raise ValueError(f"name: {self.name!r} is not unique for each {self.each}")
         return self
 
 
 class Settings(StrictModel):
-    """The whole file."""
+    """All settings."""
 
     names: Names
     firehose: Firehose
@@ -174,26 +174,27 @@ class Settings(StrictModel):
 
     @model_validator(mode="after")
     def _message_ids_outlive_messages(self) -> Self:
-        """A message may lie in the queue for its retention, and for as long again after a redrive from the DLQ."""
+        """A message may stay in the queue for its retention period, and as long again after a redrive from the DLQ."""
         longest = timedelta(seconds=2 * self.queue.retention_seconds)
         if timedelta(days=self.retention.message_ids_days) <= longest:
             raise ValueError(
                 f"retention.message_ids_days: {self.retention.message_ids_days} is not more than twice "
-                f"queue.retention_seconds ({longest.days} days): a message that comes again would be counted twice"
+                f"queue.retention_seconds ({longest.days} days): a redelivered message would be counted twice"
             )
         return self
 
     @property
     def partition_grace(self) -> timedelta:
-        """How long after its hour a partition is settled: Firehose's buffer, and the time to deliver it."""
+        """How long after its hour a partition is settled: Firehose's buffering time and the margin for delivery."""
         return timedelta(seconds=self.firehose.buffer_seconds + self.schedules.delivery_margin_seconds)
 
 
 def load_settings(path: Path = SETTINGS, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings. ``TELEMETRY_FIREHOSE_BUFFER_SECONDS`` wins over the file's: a demonstration waits no minute.
+    """Read the settings. ``TELEMETRY_FIREHOSE_BUFFER_SECONDS`` overrides the file, so that a demonstration is fast.
 
     Raises:
-        TelemetryError: with ``FILE:LINE: FIELD: what is wrong`` for every fault.
+        TelemetryError: the file is faulty, with ``FILE:LINE: FIELD: what is wrong`` for every fault, or the variable is
+            not a number of seconds that Firehose allows.
     """
     settings = load_document(path, Settings)
     seconds = environment.get(BUFFER_SECONDS)

@@ -1,4 +1,4 @@
-"""What a deployment costs a month: AWS's rates, and a model of what is used of them.
+"""Estimate what a deployment costs a month, from AWS's rates and a model of its usage.
 
-Not here: what a deployment is made of, which Terraform says.
+Not here: what a deployment consists of (``terraform/``).
 """

@@ -1,4 +1,4 @@
-"""What Firehose's steps of 5 KB cost, and what it saves to send several readings in a message."""
+"""The cost of Firehose's billing steps of 5 KB, and the savings of sending several readings in a message."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ READINGS = (1, 2, 5, 10, 20, 50, 100)
 
 
 class Rounding(NamedTuple):
-    """Firehose's month: what it is sent, what it bills, in GB and US dollars, and how much of that is rounding."""
+    """A month of Firehose: GB sent and billed, the cost in US dollars, and how much of that is for rounding up."""
 
     record_bytes: int
     sent_gb: float
@@ -21,7 +21,7 @@ class Rounding(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A month with so many readings in a message; ``saved`` is against one in each."""
+    """A month's costs in US dollars for a number of readings in a message; ``saved`` compares with one in each."""
 
     readings_per_message: int
     message_every_seconds: float
@@ -33,14 +33,17 @@ class Option(NamedTuple):
 
 
 def rounding(estimator: Estimator, fleet: Fleet) -> Rounding:
-    """What is paid for what is not there."""
+    """Compute what Firehose costs ``fleet`` a month, and how much of that is for rounding records up to steps."""
     month = traffic(fleet, estimator.usage.month_hours, estimator.topic)
     sent, billed, rate = sent_gb(month), billed_gb(month), estimator.rates.rates["firehose_ingest"]
     return Rounding(month.record_bytes, sent, billed, rate.cost(billed), rate.cost(billed) - rate.cost(sent))
 
 
 def options(estimator: Estimator, fleet: Fleet) -> list[Option]:
-    """Some numbers of readings a message, the fleet's own and the most that fit one step among them."""
+    """Estimate a month with several numbers of readings in a message, in ascending order.
+
+    Among them are the fleet's own number, and the most readings whose record is billed as one step.
+    """
     numbers = {number for number in READINGS if number <= fleet.most_readings(MESSAGE_BYTES_MAX)}
     numbers |= {fleet.readings_per_message, most_in_a_step(fleet, estimator.topic)}
     single = estimator.estimate(fleet.with_readings(1))
@@ -48,7 +51,7 @@ def options(estimator: Estimator, fleet: Fleet) -> list[Option]:
 
 
 def most_in_a_step(fleet: Fleet, topic: str) -> int:
-    """How many readings a message may have for its record to be billed as one step, or 1."""
+    """Return the most readings in a message whose record is billed as one step, but at least 1."""
     return fleet.most_readings((STEP_BYTES - envelope_bytes(0, topic)) // 4 * 3)
 
 

@@ -24,7 +24,7 @@ DAYS_A_MONTH = 365 / 12
 
 
 class Line(NamedTuple):
-    """One line of the bill: so many units of a rate."""
+    """One line of the bill: a quantity of some unit, and its price in US dollars."""
 
     service: str
     item: str
@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
 
 class Loads(NamedTuple):
-    """A month's executions of the ETL, and the objects that they carry."""
+    """The executions of the ETL in a month, the objects that they load, and the batches of their map."""
 
     number: float
     objects: float
@@ -43,7 +43,7 @@ class Loads(NamedTuple):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a fleet's month costs in a composition."""
+    """What a month of ``fleet`` costs in a composition."""
 
     fleet: Fleet
     composition: CompositionName
@@ -54,17 +54,17 @@ class Estimate:
         return sum(line.usd for line in self.lines)
 
     def of(self, service: str) -> float:
-        """US dollars of one service."""
+        """The cost of one service in US dollars."""
         return sum(line.usd for line in self.lines if line.service == service)
 
     def services(self) -> dict[str, float]:
-        """US dollars by service, those that cost anything."""
+        """The cost of each service in US dollars, without those that cost nothing."""
         names = dict.fromkeys(line.service for line in self.lines if line.usd)
         return {name: self.of(name) for name in names}
 
 
 class Estimator:
-    """Estimates with one set of rates, assumptions and settings, of a deployment where one stream has all messages."""
+    """Estimates the costs of a composition from rates, usage and settings. One stream carries all messages."""
 
     def __init__(self, composition: CompositionName) -> None:
         self.rates: Rates = load_rates()
@@ -83,7 +83,7 @@ class Estimator:
         self._batch_transitions = successful_transitions(batches["ItemProcessor"])
 
     def estimate(self, fleet: Fleet) -> Estimate:
-        """The month's lines, by service."""
+        """Estimate a month's costs, ordered by service."""
         month = traffic(fleet, self.usage.month_hours, self.topic)
         loads = self._loads(month)
         parts = (
@@ -102,11 +102,11 @@ class Estimator:
         return Estimate(fleet, self._name, tuple(line for part in parts for line in part))
 
     def _line(self, service: str, item: str, rate: str, quantity: float, times: float = 1) -> Line:
-        """``times``: how often the rate is paid, for two zones twice."""
+        """``times``: how many times the rate is paid, such as once for each zone."""
         found = self.rates.rates[rate]
         return Line(service, item, quantity, found.unit, found.cost(quantity) * times)
 
-    # With the messages
+    # Costs that grow with the messages
 
     def _iot_core(self, month: Traffic) -> Iterator[Line]:
         minutes = month.devices * self.usage.month_hours * 60 * self.usage.connected
@@ -133,29 +133,29 @@ class Estimator:
         calls = month.messages / BATCH_MESSAGES
         received = calls * steps(BATCH_MESSAGES * month.record_bytes, SQS_STEP_BYTES)
         idle = self._drains(month) * CALLS_AT_ONCE * IDLE_RECEIVES
-        looks = self._ticks * self._streams
+        polls = self._queue_runs * self._streams
         yield self._line("SQS", "sent by the topic rule", "sqs_request", sent)
-        yield self._line("SQS", "received and deleted", "sqs_request", received + calls + idle + looks)
+        yield self._line("SQS", "received and deleted", "sqs_request", received + calls + idle + polls)
 
     def _functions(self, month: Traffic, loads: Loads) -> Iterator[Line]:
-        sizes, pace = self._settings.functions, self.usage.functions
+        sizes, speed = self._settings.functions, self.usage.functions
         rows = len(Lane) * month.readings
         days = DAYS_A_MONTH * self._streams
-        work = loads.batches * pace.start + loads.objects * pace.object
+        work = loads.batches * speed.start + loads.objects * speed.object
         seconds = {
-            sizes.data_extraction: loads.number * pace.start + month.messages / pace.drained_messages_per_second,
-            sizes.data_transformation: work + rows / pace.transformed_rows_per_second,
-            sizes.data_loading: work + rows / pace.loaded_rows_per_second,
-            sizes.load_recording: loads.number * pace.start,
-            sizes.data_quality: days * pace.daily_check,
+            sizes.data_extraction: loads.number * speed.start + month.messages / speed.drained_messages_per_second,
+            sizes.data_transformation: work + rows / speed.transformed_rows_per_second,
+            sizes.data_loading: work + rows / speed.loaded_rows_per_second,
+            sizes.load_recording: loads.number * speed.start,
+            sizes.data_quality: days * speed.daily_check,
         }
         gb_seconds = sum(time * function.memory_megabytes / 1024 for function, time in seconds.items())
-        yield self._line("Lambda", "calls", "lambda_request", self._calls(loads))
+        yield self._line("Lambda", "calls", "lambda_request", self._function_calls(loads))
         yield self._line("Lambda", "duration", "lambda_duration", gb_seconds)
         transitions = self._load_transitions * loads.number + self._batch_transitions * loads.batches
         yield self._line("Step Functions", "transitions", "step_functions_transition", transitions)
 
-    # Whether messages come or not
+    # Costs that are there without messages, too
 
     def _database(self, month: Traffic) -> Iterator[Line]:
         database, stored = self._built.database, month.readings * self.usage.stored_months
@@ -172,8 +172,8 @@ class Estimator:
             yield self._line("MWAA", "metadata", "mwaa_storage", self.usage.airflow_metadata_gb)
 
     def _network(self, month: Traffic) -> Iterator[Line]:
-        hours, places = self.usage.month_hours, self.usage.interface_endpoints * self._built.endpoint_zones
-        yield self._line("VPC", "interface endpoints", "interface_endpoint", hours * places)
+        hours, endpoints = self.usage.month_hours, self.usage.interface_endpoints * self._built.endpoint_zones
+        yield self._line("VPC", "interface endpoints", "interface_endpoint", hours * endpoints)
         drained = month.messages * month.record_bytes / GB
         yield self._line("VPC", "through endpoints", "interface_endpoint_data", drained)
         if self._built.airflow:
@@ -186,7 +186,7 @@ class Estimator:
         functions, added = len(type(self._settings.functions).model_fields), self.usage.alarms
         alarms = self._streams * (sum(each) + added.stream)
         alarms += functions * added.function + added.state_machine + added.database
-        logs = self._calls(loads) * self.usage.log_line_bytes / GB + self.usage.other_logs_gb
+        logs = self._function_calls(loads) * self.usage.log_line_bytes / GB + self.usage.other_logs_gb
         yield self._line("CloudWatch", "alarms", "cloudwatch_alarm", alarms)
         yield self._line("CloudWatch", "metrics of closed days", "cloudwatch_metric", self._streams * (len(Lane) + 1))
         yield self._line("CloudWatch", "dashboard", "cloudwatch_dashboard", 1)
@@ -194,7 +194,7 @@ class Estimator:
         yield self._line("CloudWatch", "stored logs", "cloudwatch_log_storage", logs * self.usage.stored_months)
 
     def _keys(self, loads: Loads) -> Iterator[Line]:
-        calls = self._calls(loads)
+        calls = self._function_calls(loads)
         yield self._line("KMS", "key", "kms_key", 1)
         yield self._line("KMS", "requests", "kms_request", calls + 2 * loads.objects)
         yield self._line("Secrets Manager", "the database's secret", "secret", 1)
@@ -209,16 +209,17 @@ class Estimator:
     # How often the ETL runs
 
     @property
-    def _ticks(self) -> float:
-        """A month's, of the queue DAG's schedule, which is taken to be an even one."""
+    def _queue_runs(self) -> float:
+        """Runs of a queue DAG in a month; its schedule is assumed to be regular."""
         tick = Interval.tick(self._settings.schedules.queue, datetime(2026, 1, 1, tzinfo=UTC))
         return self.usage.month_hours * HOUR / (tick.end - tick.start)
 
     def _drains(self, month: Traffic) -> float:
-        return min(month.messages, self._ticks)
+        """Runs of a queue DAG in a month that find messages."""
+        return min(month.messages, self._queue_runs)
 
     def _loads(self, month: Traffic) -> Loads:
-        """An hour and a day are loaded once, the queue at every tick that finds messages in it."""
+        """Each hour and each day is loaded once, the queue at every run that finds messages in it."""
         hours, drains = min(month.messages, self.usage.month_hours), self._drains(month)
         firehose, extract = self._settings.firehose, self._settings.extract
         by_time = self.usage.month_hours * 3600 / max(firehose.buffer_seconds, 1)
@@ -228,12 +229,12 @@ class Estimator:
         batches = max(hours, lake / self._batch_objects) + max(drains, queue / self._batch_objects)
         return Loads(hours + DAYS_A_MONTH + drains, lake + queue, batches)
 
-    def _calls(self, loads: Loads) -> float:
+    def _function_calls(self, loads: Loads) -> float:
         return 2 * loads.number + 2 * loads.batches + DAYS_A_MONTH * self._streams
 
 
 def successful_transitions(machine: Mapping[str, Any]) -> int:
-    """The state transitions of an execution in which no state fails, and each Choice takes its first branch.
+    """Count the state transitions of an execution without failures in which each Choice takes its first branch.
 
     ``machine`` is a state machine, or the ``ItemProcessor`` of a Map (Amazon States Language).
     """
@@ -245,10 +246,10 @@ def successful_transitions(machine: Mapping[str, Any]) -> int:
 
 
 def billed_gb(month: Traffic) -> float:
-    """What Firehose bills: every record in steps of 5 KB."""
+    """The GB that Firehose bills: every record is rounded up to steps of 5 KB."""
     return month.messages * month.record_steps * STEP_BYTES / GB
 
 
 def sent_gb(month: Traffic) -> float:
-    """What Firehose is sent."""
+    """The GB that Firehose receives."""
     return month.messages * month.record_bytes / GB

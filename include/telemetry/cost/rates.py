@@ -1,4 +1,4 @@
-"""AWS's rates as data: ``include/cost/rates.yaml``."""
+"""AWS's list prices: ``include/cost/rates.yaml``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Address = Annotated[str, Field(pattern=r"^https://")]
 
 
 class Source(StrictModel):
-    """Where prices were read, when, and what that is worth."""
+    """Where and when prices were read, and how far they can be trusted."""
 
     read: date
     url: Address
@@ -31,7 +31,7 @@ class Tier(StrictModel):
 
 
 class Rate(StrictModel):
-    """US dollars for ``per`` units: one price, or one a tier."""
+    """The price of ``per`` units in US dollars: a single one, or one for each tier."""
 
     usd: Price | None = None
     tiers: tuple[Tier, ...] = ()
@@ -51,7 +51,7 @@ class Rate(StrictModel):
         return self
 
     def cost(self, quantity: float) -> float:
-        """US dollars for so many units in a month."""
+        """Return the cost of ``quantity`` units in a month, in US dollars."""
         total = start = 0.0
         for tier in self.tiers or (Tier(usd=self.usd or 0.0),):
             end = quantity if tier.up_to is None else min(quantity, tier.up_to)
@@ -61,7 +61,7 @@ class Rate(StrictModel):
 
 
 class Rates(StrictModel):
-    """The whole file."""
+    """All rates."""
 
     region: str
     currency: str
@@ -69,10 +69,10 @@ class Rates(StrictModel):
     rates: dict[str, Rate]
 
     @model_validator(mode="after")
-    def _every_price_was_seen_somewhere(self) -> Self:
+    def _every_rate_has_a_source(self) -> Self:
         unknown = sorted({rate.seen for rate in self.rates.values()} - self.sources.keys())
         if unknown:
-            raise ValueError(f"rates: seen in {', '.join(unknown)}, which is none of the sources")
+            raise ValueError(f"rates: seen in {', '.join(unknown)}, which is not among the sources")
         return self
 
 
@@ -80,6 +80,6 @@ def load_rates() -> Rates:
     """Read the rates.
 
     Raises:
-        TelemetryError: the file is faulty.
+        TelemetryError: with ``FILE:LINE: FIELD: what is wrong`` for every fault.
     """
     return load_document(RATES, Rates)

@@ -1,4 +1,4 @@
-"""What the estimate takes for granted: ``include/cost/usage.yaml``."""
+"""The assumptions of the cost estimate: ``include/cost/usage.yaml``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Database(StrictModel):
 
 
 class Composition(StrictModel):
-    """What stands whether messages come or not; ``None`` is what is not built."""
+    """What is there without messages, too; ``None`` stands for what is not built."""
 
     endpoint_zones: Annotated[int, Field(ge=0)]
     database: Database
@@ -33,7 +33,7 @@ class Composition(StrictModel):
 
 
 class LambdaUsage(StrictModel):
-    """How long functions run: seconds, and so many a second."""
+    """How long functions run, in seconds or in items per second."""
 
     start: Positive
     object: Positive
@@ -44,7 +44,7 @@ class LambdaUsage(StrictModel):
 
 
 class Alarms(StrictModel):
-    """How many alarms Terraform adds to those of the settings: for each stream, for each function, and so on."""
+    """How many alarms Terraform adds to those of the settings, for each of these."""
 
     stream: Annotated[int, Field(ge=0)]
     function: Annotated[int, Field(ge=0)]
@@ -53,7 +53,7 @@ class Alarms(StrictModel):
 
 
 class Usage(StrictModel):
-    """The whole file."""
+    """All assumptions."""
 
     month_hours: Positive
     stored_months: Positive
@@ -76,6 +76,6 @@ def load_usage() -> Usage:
     """Read the assumptions.
 
     Raises:
-        TelemetryError: the file is faulty.
+        TelemetryError: with ``FILE:LINE: FIELD: what is wrong`` for every fault.
     """
     return load_document(USAGE, Usage)

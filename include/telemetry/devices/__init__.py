@@ -1,4 +1,4 @@
-"""Devices as this project plays them: simulated messages, replayed files, and MQTT.
+"""Simulated devices, replayed files, and publishing over MQTT.
 
-Not here: what is made of a message once it is published.
+Not here: what happens to a message once it is published.
 """

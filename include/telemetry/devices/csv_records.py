@@ -16,11 +16,11 @@ from telemetry.errors import TelemetryError
 
 
 def csv_records(path: Path, file: TextIO, stream: Stream) -> Iterator[Record]:
-    """A record a row, as JSON; the first row names the columns.
+    """Yield a record for each row; the first row names the columns.
 
     Raises:
-        TelemetryError: the file is not CSV, no column names the device, a cell is not of its column's type, or has its
-            place where another cell's value is.
+        TelemetryError: the file is not CSV, no column names the device, a cell is not of its column's type, or two
+            cells of a row have the same place in the payload.
     """
     rows = csv.reader(file, strict=True)
     try:
@@ -40,7 +40,7 @@ def csv_records(path: Path, file: TextIO, stream: Stream) -> Iterator[Record]:
 
 
 class _Header:
-    """What the first row says of every other one."""
+    """The columns that the first row names."""
 
     def __init__(self, names: list[str], stream: Stream) -> None:
         self.names = names
@@ -58,10 +58,10 @@ class _Header:
                 said = f"{self.names[one]!r} has a value in the same place of the payload"
                 raise TelemetryError(f"{where}: {self.names[other]}: {said}.", "Leave one of the two cells empty.")
         record: dict[str, Any] = {}
-        for name, (place, typed), cell in zip(self.names, self.columns, row, strict=True):
+        for name, (place, convert), cell in zip(self.names, self.columns, row, strict=True):
             if cell:
                 try:
-                    put_at(record, place, typed(cell))
+                    put_at(record, place, convert(cell))
                 except ValueError as error:
                     raise TelemetryError(f"{where}: {name}: {error}.") from error
         return record
@@ -73,11 +73,11 @@ def _overlap(one: str, other: str) -> bool:
 
 
 Column = tuple[str, Callable[[str], object]]
-"""The place in the payload that a column's values take, and what makes a value of a cell."""
+"""The path of a column's values in the payload, and the function that converts its cells."""
 
 
 def _column(name: str, stream: Stream) -> Column:
-    """A column is headed by a field's name or by a dotted path; one that the contract does not know stays text."""
+    """The column with the header ``name``, a field's name or a dotted path. Values of an unknown path stay text."""
     if name in ("device_id", stream.device.path):
         return stream.device.path or "", str
     if name in ("event_time", stream.event_time.path):
@@ -112,7 +112,7 @@ def _boolean(cell: str) -> bool:
     return known[cell.strip().lower()]
 
 
-TYPED: dict[FieldType, Callable[[str], object]] = {
+CONVERTERS: dict[FieldType, Callable[[str], object]] = {
     FieldType.string: str,
     FieldType.double: _double,
     FieldType.integer: _integer,

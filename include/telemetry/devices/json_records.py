@@ -1,4 +1,4 @@
-"""The records of a JSON array or of JSON Lines, one after the other, each with its own text."""
+"""The records of a JSON array or of JSON Lines, read one by one, each with its original text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class Record(NamedTuple):
-    """One record of a file: where it is there, for a message; its value; its text, without a line break."""
+    """One record of a file: its place, for error messages; its value; its text, on one line."""
 
     where: str
     value: Any
@@ -32,7 +32,7 @@ DECODER = JSONDecoder(parse_constant=_refuse)
 
 
 def json_lines(path: Path, file: TextIO) -> Iterator[Record]:
-    """A record a line; empty lines are passed.
+    """Yield a record for each line; empty lines are skipped.
 
     Raises:
         TelemetryError: a line is not JSON.
@@ -51,84 +51,84 @@ def json_lines(path: Path, file: TextIO) -> Iterator[Record]:
 
 
 def json_array(path: Path, file: TextIO) -> Iterator[Record]:
-    """The items of the one array that the file is.
+    """Yield the items of the array that the file consists of.
 
     Raises:
         TelemetryError: the file is not JSON.
     """
     text = _Text(file)
-    text.take("[")
+    text.accept("[")
     number = 0
-    if not text.take("]"):
+    if not text.accept("]"):
         while True:
             number += 1
-            text.left()
+            text.has_more()
             where = f"{path}:{text.line}: record {number}"
             try:
-                record, raw = text.value()
+                record, raw = text.decode()
             except (ValueError, RecursionError) as error:
                 raise TelemetryError(f"{where}: not JSON: {_reason(error)}.") from error
             yield Record(where, record, raw)
-            if text.take("]"):
+            if text.accept("]"):
                 break
-            if not text.take(","):
+            if not text.accept(","):
                 raise TelemetryError(f"{where}: not JSON: neither a comma nor the array's end follows.")
-    if text.left():
+    if text.has_more():
         raise TelemetryError(f"{path}:{text.line}: not JSON: something follows the array's end.")
 
 
 class _Text:
-    """A JSON text of any length, read piece by piece; ``line`` is that of what comes next."""
+    """A JSON text of any length, read in pieces; ``line`` is the number of the line that has been reached."""
 
     def __init__(self, file: TextIO) -> None:
         self.line = 1
-        self._file, self._held, self._at = file, "", 0
+        self._file, self._buffer, self._position = file, "", 0
 
-    def take(self, mark: str) -> bool:
-        """Whether ``mark`` comes next, past white space; if so it is passed."""
-        found = self.left() and self._held[self._at] == mark
-        self._at += found
+    def accept(self, mark: str) -> bool:
+        """Whether ``mark`` comes next, after white space; if so, go past it."""
+        found = self.has_more() and self._buffer[self._position] == mark
+        self._position += found
         return found
 
-    def left(self) -> bool:
-        """Whether anything but white space is left; the white space is passed."""
+    def has_more(self) -> bool:
+        """Go past white space; whether anything follows."""
         while True:
-            space = SPACE.match(self._held, self._at)
-            self._pass(space.end() if space else self._at)
-            if self._at < len(self._held):
+            space = SPACE.match(self._buffer, self._position)
+            self._advance(space.end() if space else self._position)
+            if self._position < len(self._buffer):
                 return True
-            if not self._more():
+            if not self._read_more():
                 return False
 
-    def value(self) -> tuple[Any, str]:
-        """The value that comes next, and its text on one line.
+    def decode(self) -> tuple[Any, str]:
+        """Decode the value that comes next, and go past it; return it and its text on one line.
 
         Raises:
-            ValueError: what comes next is no JSON value, or one of more than ``RECORD_CHARACTERS``.
+            ValueError: what comes next is not a JSON value, or is longer than ``RECORD_CHARACTERS``.
         """
         while True:
             try:
-                value, end = DECODER.raw_decode(self._held, self._at)
+                value, end = DECODER.raw_decode(self._buffer, self._position)
             except JSONDecodeError as error:
-                # Perhaps only its end is missing.
-                if len(self._held) - self._at <= RECORD_CHARACTERS and self._more():
+                # Perhaps the rest of it has not been read yet.
+                if len(self._buffer) - self._position <= RECORD_CHARACTERS and self._read_more():
                     continue
-                raise JSONDecodeError(error.msg, self._held[self._at :], error.pos - self._at) from None
-            if end == len(self._held) and self._more():
-                continue  # a number may go on
-            return value, self._pass(end).replace("\n", " ")  # JSON breaks lines between values only
+                raise JSONDecodeError(error.msg, self._buffer[self._position :], error.pos - self._position) from None
+            if end == len(self._buffer) and self._read_more():
+                continue  # it may be a number that continues
+            return value, self._advance(end).replace("\n", " ")  # line breaks are between tokens only
 
-    def _pass(self, end: int) -> str:
-        """Go on to ``end``, and return what was passed."""
-        passed = self._held[self._at : end]
-        self.line += passed.count("\n")
-        self._at = end
-        return passed
+    def _advance(self, end: int) -> str:
+        """Go to ``end``, and return the text on the way."""
+        skipped = self._buffer[self._position : end]
+        self.line += skipped.count("\n")
+        self._position = end
+        return skipped
 
-    def _more(self) -> bool:
-        piece = self._file.read(max(2**16, len(self._held) - self._at))
+    def _read_more(self) -> bool:
+        piece = self._file.read(max(2**16, len(self._buffer) - self._position))
         if piece:
-            self._held, self._at = self._held[self._at :] + piece, 0
+            self._buffer, self._position = self._buffer[self._position :] + piece, 0
         return bool(piece)
 
 

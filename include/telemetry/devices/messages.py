@@ -1,4 +1,4 @@
-"""What devices send: one message, and values at their places in a payload."""
+"""The messages of devices, and access to the values of a payload by dotted paths."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 class DeviceMessage(NamedTuple):
     """One message as a device publishes it.
 
-    ``moment`` is when it was sent, or is held to have been; ``None`` where the payload does not tell.
-    ``topic`` is the one that it was recorded on, where it was recorded.
+    ``moment`` is when it was sent, for a recorded message its event time; ``None`` if that is not known.
+    ``topic`` is the topic that it was recorded on, if that is known.
     """
 
     device_id: str
@@ -20,7 +20,7 @@ class DeviceMessage(NamedTuple):
 
 
 def put_at(document: dict[str, Any], path: str, value: object) -> None:
-    """Set the value at a dotted ``path``, making the objects on the way, where there must be no other values."""
+    """Set the value at a dotted ``path``; objects on the way are created, and must not be values of another kind."""
     *way, name = path.split(".")
     for step in way:
         document = document.setdefault(step, {})
@@ -28,7 +28,7 @@ def put_at(document: dict[str, Any], path: str, value: object) -> None:
 
 
 def value_at(document: object, path: str) -> Any:
-    """The value at a dotted ``path``; ``None`` where there is none."""
+    """The value at a dotted ``path``; ``None`` if there is none."""
     for step in path.split("."):
         if not isinstance(document, dict):
             return None

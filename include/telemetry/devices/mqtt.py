@@ -18,11 +18,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from telemetry.errors import TelemetryError
 
 IN_FLIGHT = 200
-"""Messages that wait for their acknowledgement at one time."""
+"""How many messages may wait for their acknowledgement at once."""
 
 CONNECT_SECONDS = 15.0
 SILENCE_SECONDS = 30.0
-"""How long the broker may acknowledge nothing while messages wait; the client reconnects meanwhile."""
+"""How long the broker may acknowledge nothing while messages wait; meanwhile the client tries to reconnect."""
 
 QOS_AT_LEAST_ONCE = 1
 
@@ -32,7 +32,7 @@ CLIENT_ID_PREFIX = "telemetry-"
 
 @dataclass(frozen=True)
 class Broker:
-    """Where a device publishes, and the files that prove who both are."""
+    """The address of an MQTT broker, and the files with which broker and device authenticate each other."""
 
     host: str
     port: int
@@ -45,7 +45,7 @@ class Broker:
         """Read ``TELEMETRY_MQTT_HOST``, ``_PORT``, ``_CA``, ``_CERTIFICATE`` and ``_KEY``.
 
         Raises:
-            TelemetryError: one of them is not set, or the port is no number.
+            TelemetryError: one of them is not set, or the port is not a number.
         """
         try:
             host, port, authority, certificate, key = (
@@ -64,13 +64,13 @@ class Broker:
 
 
 class Connection:
-    """One connection to the broker, as a context manager. One that breaks is opened again."""
+    """A connection to the broker, as a context manager. It reconnects when it breaks."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._changed = threading.Condition()
         self._connected = False
-        self._trouble = ""
+        self._problem = ""
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=f"{CLIENT_ID_PREFIX}{uuid.uuid4().hex[:12]}")
         self._client.reconnect_delay_set(min_delay=1, max_delay=5)
         self._client.on_connect = self._on_connect
@@ -102,16 +102,16 @@ class Connection:
         except OSError as error:
             raise TelemetryError(
                 f"The MQTT broker at {broker} cannot be reached: {error.strerror or error}.",
-                "Is it running? `telemetry status` tells for the local stack.",
+                "Is it running? `telemetry status` shows the services of the local stack.",
             ) from error
         self._client.loop_start()
         with self._changed:
-            self._changed.wait_for(lambda: self._connected or self._trouble, CONNECT_SECONDS)
+            self._changed.wait_for(lambda: self._connected or self._problem, CONNECT_SECONDS)
             if not self._connected:
-                trouble = self._trouble or "no answer"
+                problem = self._problem or "no answer"
         if not self._connected:
             self._stop()
-            raise self._refused(trouble)
+            raise self._refused(problem)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -132,13 +132,13 @@ class Connection:
     def _on_connect(self, client: Client, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
         with self._changed:
             self._connected = not reason_code.is_failure
-            self._trouble = str(reason_code) if reason_code.is_failure else ""
+            self._problem = str(reason_code) if reason_code.is_failure else ""
             self._changed.notify_all()
 
     def _on_disconnect(self, client: Client, userdata: Any, flags: Any, reason_code: Any, properties: Any) -> None:
         with self._changed:
             self._connected = False
-            self._trouble = f"connection lost: {reason_code}"
+            self._problem = f"connection lost: {reason_code}"
             self._changed.notify_all()
 
 
@@ -163,7 +163,7 @@ class Publisher(Connection):
             self._stop()
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Send one message; waits while ``IN_FLIGHT`` are not acknowledged.
+        """Send one message; first wait while ``IN_FLIGHT`` messages are not acknowledged.
 
         Raises:
             TelemetryError: the broker acknowledged nothing for ``SILENCE_SECONDS``.
@@ -186,9 +186,9 @@ class Publisher(Connection):
                 before = self.acknowledged
                 if not self._changed.wait_for(lambda: self.acknowledged > before, SILENCE_SECONDS):  # noqa: B023 - called at once
                     missing = self.sent - self.acknowledged
-                    trouble = f" ({self._trouble})" if self._trouble else ""
+                    problem = f" ({self._problem})" if self._problem else ""
                     raise TelemetryError(
-                        f"The MQTT broker at {self._broker} acknowledged nothing for {SILENCE_SECONDS:g} s{trouble}; "
+                        f"The MQTT broker at {self._broker} acknowledged nothing for {SILENCE_SECONDS:g} s{problem}; "
                         f"{self.acknowledged} messages arrived, {missing} may not have.",
                         "Is it running, and does the certificate's policy allow publishing on these topics?",
                     )
@@ -207,12 +207,12 @@ def publish(
     *,
     on_progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Publish (topic, payload) pairs and return their number, when the broker has acknowledged every one.
+    """Publish (topic, payload) pairs, wait until the broker has acknowledged all of them, and return their number.
 
-    ``on_progress`` is told how many are acknowledged so far.
+    ``on_progress`` is called with the number acknowledged so far.
 
     Raises:
-        TelemetryError: the broker cannot be reached, refuses the certificate, or falls silent.
+        TelemetryError: the broker cannot be reached, refuses the certificate, or stops acknowledging.
     """
     with Publisher(broker) as publisher:
         shown = time.monotonic()

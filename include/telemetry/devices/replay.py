@@ -1,4 +1,4 @@
-"""Recorded messages: a JSON array, JSON Lines or CSV file, read record by record."""
+"""Recorded messages, read record by record from a file with a JSON array, JSON Lines or CSV."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from telemetry.devices.json_records import Record, json_array, json_lines
 from telemetry.devices.messages import DeviceMessage, value_at
 from telemetry.errors import TelemetryError
 
-NO_TOPIC_LEVEL = re.compile(r"[/+#\0\ud800-\udfff]")
+NOT_IN_A_TOPIC = re.compile(r"[/+#\0\ud800-\udfff]")
 
 
 def replay(path: Path, stream: Stream, *, for_topics: bool = True) -> Iterator[DeviceMessage]:
-    """The records of a file as messages of ``stream``'s devices, in the file's order, without holding the file whole.
+    """Yield the records of a file as messages of ``stream``'s devices, in order, without reading the whole file first.
 
-    A ``.csv`` file is CSV, one that begins with ``[`` a JSON array, any other JSON Lines. A JSON record's payload is
-    its own text: no value is changed. A CSV file's header names fields of the contract or dotted paths; its values get
-    the contract's types, an empty cell is no value.
+    A ``.csv`` file is CSV, one that begins with ``[`` a JSON array, any other JSON Lines. The payload of a JSON record
+    is its original text, so that no value is changed. A CSV file's header names fields of the contract or dotted paths;
+    values have the types of the contract, and empty cells are left out.
 
     Raises:
-        TelemetryError: the file cannot be read, or only once; is not what it should be; or holds a record that is not
-            an object, or names no device, or (``for_topics``) one that no topic can hold. The message says ``FILE:LINE:
-            FIELD: what is wrong``, in an array with the record's number besides.
+        TelemetryError: the file cannot be read, is not a regular file or is malformed, or a record is not an object,
+            names no device, or (``for_topics``) a device that no topic can name. The message is ``FILE:LINE: FIELD:
+            what is wrong``; for an array it has the record's number, too.
     """
     is_csv = path.suffix.lower() == ".csv"
     try:
@@ -72,7 +72,7 @@ def _message(record: Record, stream: Stream, read_time: Convert, *, for_topics: 
             f"{where}: {place}: the record names no device.",
             f"Stream {stream.stream} takes the device from {place!r}, as its contract says.",
         )
-    if for_topics and NO_TOPIC_LEVEL.search(str(device)):
+    if for_topics and NOT_IN_A_TOPIC.search(str(device)):
         raise TelemetryError(f"{where}: {place}: {device!r} cannot be part of an MQTT topic.")
     try:
         moment = read_time(value_at(value, stream.event_time.path))

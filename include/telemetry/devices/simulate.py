@@ -20,7 +20,7 @@ LATE_HOURS = (1.0, 6.0)
 """How far behind its message a late reading's event time is."""
 
 USUAL_SPAN = 1000.0
-"""A contract's range may be a bound far from what is usual; values keep to this much of its lower end."""
+"""Values are from the lowest part of a contract's range, at most this wide: ranges may be far wider than is usual."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Simulation:
 
     ``messages`` are spread evenly over ``start <= t < end`` and take the devices in turn. Of all messages, the
     fractions ``duplicate`` repeat an earlier one, ``late`` carry an event time some hours back and ``malformed`` are
-    no readings.
+    not valid readings.
 
     Raises:
-        TelemetryError: a number is negative, or the fractions are more than the whole.
+        TelemetryError: a number is negative, or the sum of the fractions is more than 1.
     """
 
     stream: Stream
@@ -72,21 +72,21 @@ def is_simulated(stream: Stream) -> bool:
 
 
 def simulate(simulation: Simulation) -> Iterator[DeviceMessage]:
-    """The messages, in the order of their moments."""
+    """Yield the messages in the order of their moments."""
     stream, chance = simulation.stream, Random(simulation.seed)  # noqa: S311 - no secret
     devices = [_Device(stream, number + 1, simulation.seed) for number in range(simulation.devices)]
     recent: deque[DeviceMessage] = deque(maxlen=100)
     step = (simulation.end - simulation.start) / max(simulation.messages, 1)
     for number in range(simulation.messages):
         device, moment = devices[number % len(devices)], simulation.start + number * step
-        lot = chance.random()
-        if lot < simulation.duplicate and recent:
+        draw = chance.random()
+        if draw < simulation.duplicate and recent:
             yield chance.choice(recent)._replace(moment=moment)
             continue
-        late = lot >= 1 - simulation.late
+        late = draw >= 1 - simulation.late
         event_time = moment - timedelta(hours=chance.uniform(*LATE_HOURS)) if late else moment
         reading = device.reading(event_time, chance)
-        if simulation.duplicate <= lot < simulation.duplicate + simulation.malformed:
+        if simulation.duplicate <= draw < simulation.duplicate + simulation.malformed:
             fault = chance.choice(FAULTS)
             yield DeviceMessage(device.id, fault(stream, reading, chance), moment)
             continue
@@ -106,13 +106,13 @@ def device_id(number: int) -> str:
 
 
 class _Device:
-    """One device: its id, and how far its surroundings are from the average."""
+    """One device: its id, and how far its readings are from the average."""
 
     def __init__(self, stream: Stream, number: int, seed: int) -> None:
         self.id = device_id(number)
         self._stream = stream
-        character = Random(f"{seed}/{self.id}")  # noqa: S311 - no secret
-        self._offsets = {name: character.uniform(-1, 1) for name in stream.fields}
+        random = Random(f"{seed}/{self.id}")  # noqa: S311 - no secret
+        self._offsets = {name: random.uniform(-1, 1) for name in stream.fields}
 
     def reading(self, event_time: datetime, chance: Random) -> dict[str, Any]:
         stream = self._stream
@@ -120,7 +120,7 @@ class _Device:
         if stream.device.path:
             put_at(document, stream.device.path, self.id)
         if stream.event_time.path:
-            put_at(document, stream.event_time.path, _written(event_time, stream.event_time.formats[0]))
+            put_at(document, stream.event_time.path, _format_time(event_time, stream.event_time.formats[0]))
         if stream.message_id:
             put_at(document, stream.message_id.path, f"{chance.getrandbits(128):032x}")
         for place, (name, field) in enumerate(stream.fields.items()):
@@ -138,7 +138,7 @@ class _Device:
 
 
 def _curve(moment: datetime) -> float:
-    """The course of a day between -1 and 1: lowest at 3 and highest at 15 o'clock."""
+    """The course of a day as a number, from -1 at 03:00 to 1 at 15:00."""
     hours = moment.hour + moment.minute / 60 + moment.second / 3600
     return math.sin(2 * math.pi * (hours - 9) / 24)
 
@@ -154,7 +154,7 @@ def _number(field: ContractField, swing: float) -> float | int:
     return max(low, min(round(value, decimals), high))
 
 
-def _written(moment: datetime, form: str) -> str | float | int:
+def _format_time(moment: datetime, form: str) -> str | float | int:
     """The moment in one of the named formats, to the millisecond."""
     if form == TimeFormat.iso8601:
         return moment.isoformat(timespec="milliseconds")
@@ -166,7 +166,7 @@ def _written(moment: datetime, form: str) -> str | float | int:
     )
 
 
-# What goes wrong with messages. Each is one message and one row: an array holds one item, no text holds a line break.
+# Malformed payloads. Each makes exactly one row: an array has one item, and no text has a line break.
 
 
 def _truncated(_: Stream, reading: dict[str, Any], chance: Random) -> bytes:

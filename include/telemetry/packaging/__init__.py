@@ -1,4 +1,4 @@
-"""What AWS takes: the zips of functions, their layer, what MWAA needs. Byte for byte reproducible.
+"""Build what is deployed on AWS: function zips, their layer and MWAA's files, reproducible byte for byte.
 
 Not here: what is in a function (``include/functions``), and how it is deployed on AWS (``terraform/``).
 """

@@ -1,4 +1,4 @@
-"""Zips and JSON that come out the same, byte for byte, wherever and whenever they are made."""
+"""Zips and JSON files that are reproducible byte for byte."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MODE = 0o100644 << 16
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
-    """A zip of ``files`` by their path.
+    """Build a zip of ``files`` by their path.
 
-    Sorted, without times, all with the same permissions, and stored rather than deflated: what deflate makes of the
-    same bytes depends on the machine's zlib, and a zip that changes without reason is a deployment without reason.
+    The entries are sorted, have no times and the same permissions, and are not compressed: what zlib makes of the same
+    bytes depends on its version, and a zip that changes without reason is deployed without reason.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as bundle:
@@ -31,7 +31,7 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 
 
 def folder(root: Path, under: str = "") -> dict[str, bytes]:
-    """The files below ``root`` by their path from it, below ``under``; without what Python compiled."""
+    """Read the files below ``root``, by ``under`` and their path from ``root``; without Python's compiled files."""
     return {
         f"{under}{path.relative_to(root).as_posix()}": path.read_bytes()
         for path in root.rglob("*")
@@ -40,10 +40,10 @@ def folder(root: Path, under: str = "") -> dict[str, bytes]:
 
 
 def json_file(document: dict[str, Any]) -> bytes:
-    """A JSON file of ``document``, in the order of its keys."""
+    """Build a JSON file of ``document``, with its keys sorted."""
     return f"{json.dumps(document, indent=2, sort_keys=True)}\n".encode()
 
 
 def digest(content: bytes) -> str:
-    """What names content: the first 16 hexadecimal digits of its SHA-256."""
+    """Return the name of some content: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(content).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The package into a MWAA environment that exists: only what differs, and no end before the environment took it."""
+"""Deploy the package to an existing MWAA environment: upload what differs, and wait until the update has ended."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from telemetry.errors import TelemetryError
 from telemetry.packaging.package import INDEX
 
 FIELDS = {"plugins": "PluginsS3", "requirements": "RequirementsS3", "startup": "StartupScriptS3"}
-"""What MWAA takes only by an update of the environment, and the stem of its fields in the API."""
+"""Artefacts that need an update of the environment, and the beginning of the names of their fields in the API."""
 
-USABLE = {"AVAILABLE", "UPDATE_FAILED"}  # after a failed update MWAA goes back to what it was
+USABLE = {"AVAILABLE", "UPDATE_FAILED"}  # after a failed update MWAA rolls back
 LOST = {"CREATE_FAILED", "UNAVAILABLE", "DELETING", "DELETED"}
-"""The statuses in which an environment stays (API reference, Environment); in all others it is on its way."""
+"""The final statuses of an environment (API reference, Environment); it leaves all others by itself."""
 
 LONGEST_SECONDS = 2 * 3600.0
 DAGS = "airflow/dags/"
@@ -27,18 +27,19 @@ Tell = Callable[[str], None]
 
 
 def deploy(name: str, dist: Path, tell: Tell, poll_seconds: float = 15.0) -> None:
-    """Bring the MWAA environment ``name`` to the package in ``dist``.
+    """Deploy the package in ``dist`` to the MWAA environment ``name``.
 
-    DAGs come last: they may need what plugins and requirements bring. Where the update fails they stay as they were.
+    DAGs come last, because they may need the new plugins and requirements. They are unchanged if the update fails.
 
     Raises:
-        TelemetryError: there is no package or no such environment, they do not fit, or the environment refused.
+        TelemetryError: there is no package or no such environment, they are for different versions of Airflow, or the
+            update failed.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     target = _Target(name, dist, _read(dist), tell, poll_seconds)
     try:
-        environment = target.settled()
+        environment = target.wait_until_usable()
         target.check(environment)
         bucket = environment["SourceBucketArn"].rpartition(":")[2]
         if changes := target.upload(environment, bucket):
@@ -51,7 +52,7 @@ def deploy(name: str, dist: Path, tell: Tell, poll_seconds: float = 15.0) -> Non
 
 
 def _read(dist: Path) -> dict[str, Any]:
-    """What the package says of MWAA's artefacts."""
+    """Read the entry of MWAA's artefacts."""
     try:
         package: dict[str, Any] = json.loads((dist / INDEX).read_text())["airflow"]
     except FileNotFoundError as error:
@@ -61,7 +62,7 @@ def _read(dist: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Target:
-    """An environment, and the package that it is to have."""
+    """An environment, and the package to deploy to it."""
 
     name: str
     dist: Path
@@ -69,12 +70,12 @@ class _Target:
     tell: Tell
     poll_seconds: float
 
-    def settled(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The environment when it is not on its way to another status. With ``since``, its last update so far, not
-        before there is another.
+    def wait_until_usable(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Wait until the environment is usable, and return it. With ``since``, the last update known so far, wait for
+        the end of a newer one.
 
         Raises:
-            TelemetryError: it is on its way for too long, or it is lost.
+            TelemetryError: it takes too long, or the environment cannot become usable.
         """
         mwaa, started, told = client("mwaa"), time.monotonic(), ""
         while True:
@@ -96,7 +97,11 @@ class _Target:
             time.sleep(self.poll_seconds)
 
     def check(self, environment: dict[str, Any]) -> None:
-        """Raise a ``TelemetryError`` where the package is for another Airflow."""
+        """Check that the package is for the environment's version of Airflow.
+
+        Raises:
+            TelemetryError: it is for another one.
+        """
         theirs, ours = environment["AirflowVersion"], self.package["version"]
         if theirs != ours:
             raise TelemetryError(
@@ -105,7 +110,7 @@ class _Target:
             )
 
     def upload(self, environment: dict[str, Any], bucket: str) -> dict[str, str]:
-        """Put what the environment does not use yet into its bucket, and return the fields to be updated."""
+        """Upload the artefacts that the environment does not use yet, and return the fields to update."""
         s3, changes = client("s3"), {}
         for kind, field in FIELDS.items():
             key = self.package[kind]
@@ -114,19 +119,19 @@ class _Target:
             put = s3.put_object(Bucket=bucket, Key=key, Body=(self.dist / key).read_bytes())
             self.tell(f"{key}: uploaded")
             changes[f"{field}Path"] = key
-            if "VersionId" in put:  # without it MWAA may look for the version that it knows, of another object
+            if "VersionId" in put:  # without it MWAA may use the version that it knows, of another object
                 changes[f"{field}ObjectVersion"] = put["VersionId"]
         return changes
 
     def update(self, environment: dict[str, Any], changes: dict[str, str]) -> None:
-        """Have the environment take the changes.
+        """Update the environment, and wait for the end of the update.
 
         Raises:
-            TelemetryError: it did not, with MWAA's reason.
+            TelemetryError: the update failed, with MWAA's reason.
         """
         client("mwaa").update_environment(Name=self.name, **changes)
         self.tell(f"{self.name}: update asked for; MWAA takes 10 to 30 minutes")
-        updated = self.settled(since=environment.get("LastUpdate", {}))
+        updated = self.wait_until_usable(since=environment.get("LastUpdate", {}))
         last = updated.get("LastUpdate", {})
         if updated["Status"] != "AVAILABLE" or last.get("Status") != "SUCCESS":
             why = {"ErrorCode": "no code", "ErrorMessage": "no message"} | last.get("Error", {})
@@ -137,7 +142,7 @@ class _Target:
             )
 
     def sync_dags(self, bucket: str, folder: str) -> None:
-        """Make ``folder`` of the bucket the package's DAGs, no more and no less. They are small: bytes are compared."""
+        """Make ``folder`` of the bucket hold exactly the package's DAGs, which are compared byte by byte."""
         s3 = client("s3")
         wanted = {f"{folder}/{path.removeprefix(DAGS)}": self.dist / path for path in self.package["dags"]}
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{folder}/")
@@ -147,6 +152,6 @@ class _Target:
             if key not in found or s3.get_object(Bucket=bucket, Key=key)["Body"].read() != content:
                 s3.put_object(Bucket=bucket, Key=key, Body=content)
                 self.tell(f"{key}: uploaded")
-        for key in sorted(found - wanted.keys() - {f"{folder}/"}):  # the console makes an object of a folder
+        for key in sorted(found - wanted.keys() - {f"{folder}/"}):  # the console makes one of a folder
             s3.delete_object(Bucket=bucket, Key=key)
             self.tell(f"{key}: deleted")

@@ -7,11 +7,11 @@ from telemetry.packaging.archive import archive, folder
 from telemetry.paths import FUNCTIONS, INCLUDE, MIGRATIONS, SETTINGS, STREAMS
 
 LEFT_OUT = tuple(f"telemetry/{name}/" for name in ("airflow_rest", "cli", "cost", "local", "packaging"))
-"""What only a machine with a checkout needs."""
+"""Packages that are only used in a checkout."""
 
 
 def core_files() -> dict[str, bytes]:
-    """The core package and, beside it, the data that it reads."""
+    """Read the core package and, beside it, the data files that it reads."""
     core = folder(INCLUDE / "telemetry", "telemetry/")
     return (
         {path: content for path, content in core.items() if not path.startswith(LEFT_OUT)}
@@ -22,7 +22,7 @@ def core_files() -> dict[str, bytes]:
 
 
 def function_zip(name: str) -> bytes:
-    """The package of the function in ``include/functions/<name>``: its handler, the core package, the data beside it.
+    """Build the zip of the function in ``include/functions/<name>``: its handler, the core package and its data files.
 
     Raises:
         TelemetryError: there is no such function.

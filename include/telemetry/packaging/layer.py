@@ -1,4 +1,4 @@
-"""The dependency layer: the libraries of ``requirements/lambda.txt``, without what is of no use at run time."""
+"""The dependency layer: the libraries of ``requirements/lambda.txt``, without files that are not needed at run time."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ UNZIPPED_LIMIT = 250 * 2**20
 SERVICES = ("cloudwatch", "firehose", "iot-data", "s3", "secretsmanager", "sns", "sqs", "stepfunctions", "sts")
 """The AWS services that functions call: botocore's models of the 400 others stay out."""
 
-USELESS = (
+UNNEEDED = (
     "bin/*",
     "*.pyc",
-    "*.dist-info/[IR]*",  # INSTALLER, RECORD, REQUESTED: what the installer left for itself
+    "*.dist-info/[IR]*",  # INSTALLER, RECORD, REQUESTED: the installer's own records
     "*.dist-info/direct_url.json",
     "*.dist-info/uv_*",
     "*/tests/*",
     "boto3/examples/*",
-    # pyarrow: headers and sources, and what nobody takes here (Flight, ORC, CUDA, other clouds' file systems).
+    # pyarrow: headers and sources, and parts that are not used here (Flight, ORC, CUDA, other clouds' file systems).
     "pyarrow/include/*",
     "pyarrow/includes/*",
     "pyarrow/src/*",
@@ -51,7 +51,7 @@ USELESS = (
 
 @dataclass(frozen=True)
 class Target:
-    """A Python version (``3.12``) on one of uv's platforms, or on this machine's where that is empty."""
+    """A Python version (``3.12``) on one of uv's platforms; an empty platform is this machine's."""
 
     python: str
     platform: str = ""
@@ -61,42 +61,42 @@ AWS = Target("3.12", "x86_64-manylinux_2_28")
 
 
 def layer_zip(target: Target, cache: Path = CACHE) -> Path:
-    """The layer for ``target``, made where ``cache`` lacks it; the name follows from the lock and the target.
+    """Return the layer for ``target``, built unless it is in ``cache``; its name follows from the lock and the target.
 
     Raises:
-        TelemetryError: the libraries cannot be installed, or are larger than Lambda takes.
+        TelemetryError: the libraries cannot be installed, or are larger than Lambda allows.
     """
-    recipe = repr((LOCK.read_text(), target, SERVICES, USELESS)).encode()
+    recipe = repr((LOCK.read_text(), target, SERVICES, UNNEEDED)).encode()
     path = cache / f"python{target.python}-{target.platform or 'here'}-{digest(recipe)}.zip"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-            whole = Path(scratch) / path.name
-            whole.write_bytes(build_layer(target, Path(scratch) / "python"))
-            whole.replace(path)
+            built = Path(scratch) / path.name
+            built.write_bytes(build_layer(target, Path(scratch) / "python"))
+            built.replace(path)
     return path
 
 
 def build_layer(target: Target, scratch: Path) -> bytes:
-    """Install the lock's libraries in ``scratch`` and zip what of them is of use, below ``python/``.
+    """Install the locked libraries in ``scratch``, and zip the needed files below ``python/``.
 
     Raises:
         TelemetryError: as ``layer_zip``.
     """
     _install(target, scratch)
-    useful = {path: content for path, content in folder(scratch).items() if not is_useless(path)}
-    size = sum(len(content) for content in useful.values())
+    needed = {path: content for path, content in folder(scratch).items() if not is_unneeded(path)}
+    size = sum(len(content) for content in needed.values())
     if size > UNZIPPED_LIMIT:
         raise TelemetryError(
-            f"The dependency layer is {size >> 20} MiB unzipped; Lambda takes {UNZIPPED_LIMIT >> 20} MiB at most.",
-            f"Leave out more in USELESS of {Path(__file__).name}, or drop a library from {LOCK}.",
+            f"The dependency layer is {size >> 20} MiB unzipped; Lambda allows {UNZIPPED_LIMIT >> 20} MiB at most.",
+            f"Leave out more in UNNEEDED of {Path(__file__).name}, or drop a library from {LOCK}.",
         )
-    return archive({f"python/{path}": content for path, content in useful.items()})
+    return archive({f"python/{path}": content for path, content in needed.items()})
 
 
-def is_useless(path: str) -> bool:
+def is_unneeded(path: str) -> bool:
     """Whether a function can do without the file at ``path`` of the installed libraries."""
-    if any(fnmatchcase(path, pattern) for pattern in USELESS):
+    if any(fnmatchcase(path, pattern) for pattern in UNNEEDED):
         return True
     parts = path.split("/")
     return parts[:2] == ["botocore", "data"] and len(parts) > 3 and parts[2] not in SERVICES

@@ -1,4 +1,4 @@
-"""What MWAA takes: plugins.zip with all that DAGs import, the DAGs, requirements.txt and the startup script."""
+"""MWAA's artefacts: plugins.zip with all that DAGs import, the DAGs, requirements.txt and the startup script."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ AIRFLOW = "3.3.1"
 
 
 def plugins_zip() -> bytes:
-    """The plugins, and beside them the packages and the data that they and the DAGs read.
+    """Build the zip of the plugins, with the packages and the data files that they and the DAGs use.
 
-    MWAA unpacks it into Airflow's plugins folder, which is on Python's path. Only ``.airflowignore`` keeps Airflow from
-    taking the packages' modules for plugins.
+    MWAA unpacks it into Airflow's plugins folder, which is on Python's path. ``.airflowignore`` keeps Airflow from
+    loading the packages' modules as plugins.
     """
     machines = STATE_MACHINE.parent
     return archive(
@@ -36,27 +36,27 @@ def plugins_zip() -> bytes:
 
 
 def dag_files() -> dict[str, bytes]:
-    """The DAGs by their path in the DAGs folder."""
+    """Read the DAGs, by their path in the DAGs folder."""
     return folder(DAGS)
 
 
 def requirements(airflow: str) -> bytes:
-    """The text of requirements.txt with the constraints of the Airflow version ``airflow``.
+    """Return requirements.txt with the constraints of the Airflow version ``airflow``.
 
     Raises:
-        TelemetryError: that Airflow has no UI plugins.
+        TelemetryError: that version has no UI plugins.
     """
     version = re.fullmatch(r"(\d+)\.(\d+)\.\d+", airflow)
     if not version or (int(version[1]), int(version[2])) < (3, 1):
         raise TelemetryError(
-            f"Airflow {airflow!r} will not do: UI plugins came with 3.1.",
+            f"Airflow {airflow!r} is not supported: UI plugins need 3.1 or newer.",
             f"Take {AIRFLOW}, or 3.2.1.",
         )
     return REQUIREMENTS.read_text().replace(f"/constraints-{AIRFLOW}/", f"/constraints-{airflow}/").encode()
 
 
 def startup_script() -> bytes:
-    """The text of the startup script, which reads this project's SSM parameter; the same for every deployment."""
-    from telemetry.config.settings import load_settings  # takes a while, and the command line wants the version above
+    """Return the startup script, which reads this project's SSM parameter and is the same for every deployment."""
+    from telemetry.config.settings import load_settings  # slow to import, and the command line only needs AIRFLOW
 
     return STARTUP.read_text().replace("@PARAMETER@", load_settings().names.environment_parameter).encode()

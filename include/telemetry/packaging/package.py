@@ -1,7 +1,7 @@
-"""Everything that AWS is to get, as files below one folder; Terraform and ``telemetry deploy`` read it.
+"""Write everything to be deployed on AWS to one folder, which Terraform and ``telemetry deploy`` read.
 
-Artefacts are named by their content, so that what did not change is not deployed again. ``artefacts.json`` says which
-file is what, ``streams.json`` what there is to build for the streams.
+Artefacts are named by their content, so that what did not change is not deployed again. ``artefacts.json`` lists them,
+``streams.json`` says what to build for the streams.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from telemetry.packaging.streams import STREAMS_FILE, streams_document
 
 INDEX = "artefacts.json"
 PYTHONS = ("3.11", "3.12", "3.13")
-"""Those that ``requirements/lambda.txt`` is locked for, and Lambda runs."""
+"""The versions that ``requirements/lambda.txt`` is locked for and that Lambda supports."""
 
 Tell = Callable[[str], None]
 
 
 def write_package(output: Path, *, airflow: str, target: Target, tell: Tell) -> dict[str, Any]:
-    """Make the folder ``output`` anew, and return what its ``artefacts.json`` says.
+    """Write the package to ``output``, in place of an older one, and return the content of its ``artefacts.json``.
 
     Raises:
-        TelemetryError: a stream's file or the settings are faulty, ``output`` holds something else, a version will not
-            do, or the layer cannot be made. Nothing was changed.
+        TelemetryError: the settings or a stream's file are faulty, ``output`` is not a package, a version is not
+            supported, or the layer cannot be built. Nothing was changed.
     """
     _check(output, target)
     checked = streams_document()
@@ -55,7 +55,7 @@ def write_package(output: Path, *, airflow: str, target: Target, tell: Tell) -> 
 
 
 def _mwaa(airflow: str) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """MWAA's artefacts, and what to say of them."""
+    """MWAA's artefacts, and their entry in ``artefacts.json``."""
     files = {f"airflow/dags/{path}": content for path, content in dag_files().items()}
     artefacts = {
         "version": airflow,
@@ -68,7 +68,7 @@ def _mwaa(airflow: str) -> tuple[dict[str, bytes], dict[str, Any]]:
 
 
 def _add(files: dict[str, bytes], name: str, kind: str, content: bytes) -> str:
-    """Add an artefact under a name that stands for its content, and return that."""
+    """Add an artefact to ``files``, named by its content, and return its path."""
     path = f"{name}-{digest(content)}.{kind}"
     files[path] = content
     return path
@@ -76,16 +76,16 @@ def _add(files: dict[str, bytes], name: str, kind: str, content: bytes) -> str:
 
 def _check(output: Path, target: Target) -> None:
     if target.python not in PYTHONS:
-        raise TelemetryError(f"Python {target.python!r} will not do.", f"Take one of {', '.join(PYTHONS)}.")
+        raise TelemetryError(f"Python {target.python!r} is not supported.", f"Take one of {', '.join(PYTHONS)}.")
     if output.exists() and not (output / INDEX).exists() and (output.is_file() or any(output.iterdir())):
         raise TelemetryError(
-            f"{output} holds something that is no package, and would be lost.",
+            f"{output} is not a package, and its files would be lost.",
             "Empty it, or name another folder with --output.",
         )
 
 
 def _replace(output: Path, files: dict[str, bytes]) -> None:
-    """Put ``files`` where an older package may be: none of its files stays, and nobody sees half of either."""
+    """Replace the folder ``output`` by one with ``files``, so that nobody ever finds a part of a package in it."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as scratch:
         new, old = Path(scratch, "new"), Path(scratch, "old")

@@ -1,7 +1,7 @@
-"""``streams.json``: what Terraform builds for the streams, from their files and the settings once these are checked.
+"""``streams.json``: what Terraform builds for the streams, derived from the checked settings and contracts.
 
-Terraform knows no rule of a contract and fills no template: the Python models do, and Terraform reads what came of it.
-It refuses a document that was made of other files than it finds (docs/decisions/0013).
+Terraform neither checks contracts nor fills in templates: Python does, and Terraform reads the result. It refuses a
+document that was made from other files than those that it finds (docs/decisions/0013).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from telemetry.config.alarms import alarms_of
+from telemetry.config.alarms import expand_alarms
 from telemetry.config.settings import Settings, load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry.contracts.model import Stream
@@ -34,15 +34,15 @@ FOLDERS = {
     "raw_errors": layout.RAW_ERRORS,
     "rule_errors": layout.RULE_ERRORS,
 }
-"""The lake's folders, by the names that Terraform's modules know them by."""
+"""The lake's folders, by their names in Terraform."""
 
 
 def streams_document(include: Path = INCLUDE) -> dict[str, Any]:
-    """What ``streams.json`` says of the settings and the streams below ``include``.
+    """Build the document from the settings and the streams below ``include``.
 
-    ``files`` has the SHA-256 of every file that it was made of, by the path below ``include``; ``names`` those that are
-    no stream's; ``folders`` those of the lake; ``records`` how topic rules and Firehose write records; ``streams`` what
-    is built for each; ``alarms`` all alarms of the settings; ``lanes`` both lanes.
+    ``files`` has the SHA-256 of every file that it was made from, by the path below ``include``; ``names`` those that
+    belong to no stream; ``folders`` those of the lake; ``records`` how topic rules and Firehose write records;
+    ``streams`` what is built for each; ``alarms`` all alarms of the settings; ``lanes`` both lanes.
 
     Raises:
         TelemetryError: with ``FILE:LINE: FIELD: what is wrong``.
@@ -65,7 +65,7 @@ def streams_document(include: Path = INCLUDE) -> dict[str, Any]:
         "lanes": list(Lane),
         "streams": {name: _stream(settings, stream) for name, stream in streams.items()},
         "alarms": [
-            {"runbook": key, **alarm.model_dump(exclude={"each"})} for key, alarm in alarms_of(settings, streams)
+            {"runbook": key, **alarm.model_dump(exclude={"each"})} for key, alarm in expand_alarms(settings, streams)
         ],
     }
 

@@ -26,10 +26,10 @@ from telemetry.contracts.loader import load_streams
 from telemetry.contracts.model import Stream
 from telemetry.interval import Interval
 from telemetry.lake.history import write_history
+from telemetry.local.provision.deployment import LocalDeployment
 from telemetry.local.provision.ingest import provision_delivery_streams, provision_rules
 from telemetry.local.provision.lake import provision_buckets, provision_secret
 from telemetry.local.provision.queues import provision_queues
-from telemetry.local.provision.site import Site
 from telemetry.local.services.postgres import Login
 from telemetry.paths import SETTINGS
 from telemetry.warehouse import ledger
@@ -45,7 +45,7 @@ class World:
     """One deployment, and everything that was sent into it."""
 
     cloud: Emulator
-    site: Site
+    local: LocalDeployment
     login: Login
     stream: Stream
     published: list[Message] = field(default_factory=list)
@@ -58,7 +58,7 @@ class World:
 
     def publish(self, messages: Iterable[Message]) -> None:
         """To the topic: its rule hands every message to both lanes."""
-        broker = self.site.client("iot-data")
+        broker = self.local.client("iot-data")
         for number, message in enumerate(messages):
             self.published.append(message)
             broker.publish(topic=self.stream.topic_of(f"device-{number % 7}"), qos=1, payload=message.payload)
@@ -72,7 +72,7 @@ class World:
         self.recorded += found[: written.written]
 
     def flow(self) -> Flow:
-        return flows(client("cloudwatch"), self.site.settings.names, [self.stream.stream], datetime.now(UTC))[
+        return flows(client("cloudwatch"), self.local.settings.names, [self.stream.stream], datetime.now(UTC))[
             self.stream.stream
         ]
 
@@ -82,7 +82,7 @@ class World:
 
     @property
     def queue(self) -> str:
-        name = self.site.settings.names.queue(self.stream.stream)
+        name = self.local.settings.names.queue(self.stream.stream)
         return str(etl.sqs().get_queue_url(QueueName=name)["QueueUrl"])
 
     def waiting(self) -> tuple[int, int]:
@@ -140,7 +140,7 @@ class World:
         meanwhile: dict[str, Meanwhile] | None = None,
     ) -> Machine:
         """An execution that is yet to run."""
-        arn = self.site.deployment.state_machine_arn.replace(":stateMachine:", ":execution:")
+        arn = self.local.deployment.state_machine_arn.replace(":stateMachine:", ":execution:")
         made = Machine(load.execution_name, f"{arn}:{load.execution_name}", plan or {}, always or {}, meanwhile or {})
         self.machines.append(made)
         return made
@@ -196,7 +196,7 @@ class World:
 
     def account(self) -> StreamAccount:
         with closing(self.login.connect()) as connection:
-            found = account([self.stream], connection, self.site.deployment, self.site.settings)
+            found = account([self.stream], connection, self.local.deployment, self.local.settings)
             return found[self.stream.stream]
 
     def keys(self, prefix: str) -> list[str]:
@@ -233,33 +233,33 @@ def new_world(cloud: Emulator, login: Login, folder: Path, **changes: dict[str, 
     with pytest.MonkeyPatch.context() as patch:
         assert load_settings.__defaults__ == (SETTINGS, os.environ)
         patch.setattr(load_settings, "__defaults__", (path, os.environ))
-        site = Site(cloud.url, load_settings(), {"telemetry": load_streams()["telemetry"]})
-        for name, value in _environment(cloud, site).items():
+        local = LocalDeployment(cloud.url, load_settings(), {"telemetry": load_streams()["telemetry"]})
+        for name, value in _environment(cloud, local).items():
             patch.setenv(name, value)
         patch.delenv("TELEMETRY_FIREHOSE_BUFFER_SECONDS", raising=False)
         for provision in (provision_buckets, provision_queues, provision_delivery_streams, provision_rules):
-            provision(site)
-        provision_secret(site, login)
+            provision(local)
+        provision_secret(local, login)
         _empty(login)
         warm_up()
         try:
-            yield World(cloud, site, login, site.streams["telemetry"])
+            yield World(cloud, local, login, local.streams["telemetry"])
         finally:
             end_all()
-            site.client("iot").delete_topic_rule(ruleName=site.settings.names.topic_rule("telemetry"))
+            local.client("iot").delete_topic_rule(ruleName=local.settings.names.topic_rule("telemetry"))
 
 
-def _environment(cloud: Emulator, site: Site) -> dict[str, str]:
+def _environment(cloud: Emulator, local: LocalDeployment) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": cloud.url,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "TELEMETRY_RAW_BUCKET": site.deployment.raw_bucket,
-        "TELEMETRY_PROCESSED_BUCKET": site.deployment.processed_bucket,
-        "TELEMETRY_DATABASE_SECRET": site.deployment.database_secret,
-        "TELEMETRY_STATE_MACHINE_ARN": site.deployment.state_machine_arn,
+        "TELEMETRY_RAW_BUCKET": local.deployment.raw_bucket,
+        "TELEMETRY_PROCESSED_BUCKET": local.deployment.processed_bucket,
+        "TELEMETRY_DATABASE_SECRET": local.deployment.database_secret,
+        "TELEMETRY_STATE_MACHINE_ARN": local.deployment.state_machine_arn,
     }
 
 

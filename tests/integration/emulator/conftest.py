@@ -21,12 +21,8 @@ def handler(event, context):
 @pytest.fixture(scope="package")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """An emulator that all tests of this folder share."""
-    started = Emulator(tmp_path_factory.mktemp("emulator") / "data")
-    started.start()
-    try:
+    with Emulator(tmp_path_factory.mktemp("emulator") / "data") as started:
         yield started
-    finally:
-        started.stop()
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -51,16 +47,12 @@ def device(emulator: Emulator) -> Iterator[Device]:
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Emulator]:
     """An emulator of the test's own, that writes its state all the time."""
-    emulator = Emulator(tmp_path / "data", options=("--checkpoint-seconds", "0.05"))
-    emulator.start()
-    yield emulator
-    emulator.stop()
+    with Emulator(tmp_path / "data", options=("--checkpoint-seconds", "0.05")) as emulator:
+        yield emulator
 
 
 @pytest.fixture
 def journaled(tmp_path: Path) -> Iterator[Emulator]:
     """An emulator of the test's own, that leaves what happens in its journal."""
-    emulator = Emulator(tmp_path / "data", options=("--checkpoint-seconds", "9999"))
-    emulator.start()
-    yield emulator
-    emulator.stop()
+    with Emulator(tmp_path / "data", options=("--checkpoint-seconds", "9999")) as emulator:
+        yield emulator

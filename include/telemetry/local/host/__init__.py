@@ -1,4 +1,4 @@
-"""What the local stack needs of the machine: its state folder, ports and processes.
+"""The machine's resources: the state folder, ports and processes.
 
-Not here: what the processes are (``telemetry.local.services``).
+Not here: the services that run in the processes (``telemetry.local.services``).
 """

@@ -1,4 +1,4 @@
-"""Ports on 127.0.0.1: finding a free one, and saying who holds a taken one."""
+"""Ports on 127.0.0.1: find a free one, and tell who listens on a taken one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 
-# Below the range that the operating system lends to outgoing connections (Linux from 32768, macOS from 49152): any of
-# those could hold a remembered port at the wrong moment.
+# Below the range that the operating system uses for outgoing connections (Linux from 32768, macOS from 49152): one of
+# those could take a remembered port.
 CANDIDATES = range(20000, 32000)
 
 
 def free_port(taken: set[int]) -> int:
-    """A TCP port on 127.0.0.1 that nothing listens on and that is not in ``taken``.
+    """Find a TCP port on 127.0.0.1 that nothing listens on and that is not in ``taken``.
 
     Raises:
         TelemetryError: every candidate is in use.
@@ -35,7 +35,7 @@ def free_port(taken: set[int]) -> int:
 def is_free(port: int) -> bool:
     """Whether a server could listen on ``port`` of 127.0.0.1 now."""
     with socket.socket() as probe:
-        # As servers do: connections of the last run that linger in TIME_WAIT do not count.
+        # As servers do, so that connections in TIME_WAIT from the last run do not matter.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -45,10 +45,10 @@ def is_free(port: int) -> bool:
 
 
 def claim_port(state: State, service: str) -> int:
-    """The port that ``service``, which does not run now, is to listen on.
+    """Return the port for ``service``, which is not running, to listen on.
 
     Raises:
-        TelemetryError: something else took the port. It is forgotten, so that the next start finds another.
+        TelemetryError: another program listens on the port. It is forgotten, so that the next start uses another.
     """
     port = state.port(service)
     if not is_free(port):
@@ -61,7 +61,7 @@ def claim_port(state: State, service: str) -> int:
 
 
 def holder(port: int) -> str:
-    """Who listens on ``port``, for a message: program and process id where this user may know them."""
+    """Say who listens on ``port``: the program and its process id, if this user may see them."""
     try:
         for connection in psutil.net_connections(kind="tcp"):
             if connection.laddr and connection.laddr.port == port and connection.pid:

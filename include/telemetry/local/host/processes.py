@@ -1,7 +1,7 @@
-"""Daemons of the local stack: started detached, remembered in the state folder, stopped with all their children.
+"""Daemons of the local stack: started detached, recorded in the state folder, stopped with all their children.
 
-A process is ours only if its id and its start time are the remembered ones, if it is a child of such a process, or if
-it lives in the session that such a process opened. Nothing else is ever signalled.
+A process is ours only if its id and its start time are the recorded ones, if it is a child of such a process, or if it
+is in the session that such a process opened. No other process is ever signalled.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from telemetry.local.host.state import State
 from telemetry.waiting import wait_until
 
 PROCESSES = "processes"
-"""The document of the state folder that remembers them."""
+"""The document of the state folder with their records."""
 
 GRACE = 10.0
-"""Seconds that a daemon gets to end by itself before it is killed."""
+"""Seconds that a daemon has to end after the signal before it is killed."""
 
 LOG_LIMIT = 10 * 2**20
-"""Bytes from which on a log is put aside, as ``<service>.log.1``, at the next start."""
+"""The size in bytes above which a log is renamed to ``<service>.log.1`` at the next start."""
 
 PYTHON = Path(sys.prefix) / "bin" / "python"
-"""The interpreter of this virtual environment, by the one name that does not depend on how it was called."""
+"""The interpreter of this virtual environment, by a name that does not depend on how this process was started."""
 
-# Start times are computed from the boot time, which moves a little whenever the clock is set.
+# Start times are computed from the boot time, which changes a little whenever the clock is adjusted.
 CLOCK_TOLERANCE = 2.0
 
 
 @dataclass(frozen=True)
 class Record:
-    """What the state folder remembers of a daemon: enough to know it again, and only it."""
+    """The record of a daemon in the state folder, by which exactly its process is recognised."""
 
     pid: int
     created: float
@@ -70,10 +70,10 @@ class Daemon:
         user: str | None = None,
         settings: str = "",
     ) -> None:
-        """Start ``command`` in ``folder`` as ``user``, with no other environment than ``environment``.
+        """Start ``command`` in ``folder`` as ``user``, with ``environment`` as its whole environment.
 
-        Harmless where it runs already with the same command, environment and ``settings`` (what it reads from files,
-        say); where any of them differs, it is stopped and started anew.
+        Does nothing if it is running with the same command, environment and ``settings`` (such as the content of its
+        files); if one of them differs, it is restarted.
 
         Raises:
             TelemetryError: the command cannot be run.
@@ -102,11 +102,11 @@ class Daemon:
         self._remember(child, fingerprint)
 
     def is_running(self) -> bool:
-        """Whether the remembered process runs."""
+        """Whether the recorded process is running."""
         return self.process() is not None
 
     def process(self) -> psutil.Process | None:
-        """The remembered process, where it still runs."""
+        """The recorded process, if it is still running."""
         if self._child:
             self._child.poll()
         record = self.record()
@@ -119,15 +119,15 @@ class Daemon:
         return None
 
     def record(self) -> Record | None:
-        """What is remembered of the process, running or not."""
+        """The record of the process, whether it is running or not."""
         record = self._state.read(PROCESSES).get(self.name)
         return Record(**record) if record else None
 
     def check(self) -> None:
-        """Raise where the daemon does not run.
+        """Check that the daemon is running.
 
         Raises:
-            TelemetryError: names the exit code, where it is known, and the last lines of the log.
+            TelemetryError: it is not; the message has the exit code, if known, and the last lines of the log.
         """
         if self.is_running():
             return
@@ -138,7 +138,7 @@ class Daemon:
         )
 
     def finish(self, timeout: float) -> None:
-        """Wait for the process, started by this very object, to end by itself.
+        """Wait for the process, which this object has started, to end by itself.
 
         Raises:
             TelemetryError: it ended with a code other than 0, or not within ``timeout`` seconds.
@@ -149,7 +149,7 @@ class Daemon:
         self.forget()
 
     def tail(self, lines: int = 15) -> str:
-        """The last ``lines`` lines of the log, for a message."""
+        """Return the last ``lines`` lines of the log."""
         try:
             with self.log.open("rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - 64 * 1024))
@@ -158,30 +158,30 @@ class Daemon:
             return "(none)"
 
     def stop(self, grace: float = GRACE) -> None:
-        """Return when the daemon and its children are gone; ``grace`` seconds after the signal they are killed."""
+        """Stop the daemon and its children, and return when they are gone; after ``grace`` seconds they are killed."""
         stop_all([self], grace)
 
     def signal_end(self) -> None:
-        """Ask the daemon's process group to end."""
+        """Send the stop signal to the daemon's process group."""
         process = self.process()
         if process:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, self._stop_signal)
 
     def family(self) -> set[psutil.Process]:
-        """Every process of the daemon that runs: itself, its children, and orphans in the session that it opened."""
+        """All running processes of the daemon: itself, its children, and orphans in the session that it opened."""
         record = self.record()
         if record is None:
             return set()
         leader = self.process()
-        if leader is None and _is_somebody(record.pid):
-            return set()  # the number has been given to another process, and so may the session of that number
+        if leader is None and _is_in_use(record.pid):
+            return set()  # another process has this id now, and perhaps the session with this id, too
         roots = {leader} if leader else set()
         roots |= {process for process in psutil.process_iter() if _in_session(process, record)}
         return {process for process in _with_children(roots) if is_alive(process)}
 
     def forget(self) -> None:
-        """Remember no process."""
+        """Delete the record of the process."""
         with self._state.edit(PROCESSES) as records:
             records.pop(self.name, None)
 
@@ -191,7 +191,7 @@ class Daemon:
             with self._state.edit(PROCESSES) as records:
                 records[self.name] = asdict(Record(child.pid, created, fingerprint))
         except BaseException:
-            child.kill()  # what is not remembered could never be stopped
+            child.kill()  # without a record it could never be stopped
             child.wait()
             raise
 
@@ -203,30 +203,30 @@ class Daemon:
 
 
 def stop_all(daemons: Iterable[Daemon], grace: float = GRACE) -> None:
-    """Stop ``daemons`` at once and return when they and all their children are gone.
+    """Stop ``daemons`` simultaneously, and return when they and all their children are gone.
 
-    Each gets its signal and ``grace`` seconds together; then whatever is left of them is terminated, then killed.
+    All get their signals, and ``grace`` seconds to end. What is left of them is then terminated, and finally killed.
     """
     daemons = list(daemons)
     families = {process for daemon in daemons for process in daemon.family()}
 
-    def rest() -> set[psutil.Process]:
-        # Asked again each time, as a daemon that ends may still start children.
+    def remaining() -> set[psutil.Process]:
+        # Computed each time, because a daemon that is ending may still start children.
         return {p for p in families.union(*(daemon.family() for daemon in daemons)) if is_alive(p)}
 
     for daemon in daemons:
         daemon.signal_end()
     _wait(lambda: not any(daemon.is_running() for daemon in daemons), grace)
-    _signal(rest(), psutil.Process.terminate)
-    _wait(lambda: not rest(), 2.0)
-    _signal(rest(), psutil.Process.kill)
-    wait_until(lambda: not rest(), what="killed processes to go", timeout=GRACE, interval=0.05)
+    _signal(remaining(), psutil.Process.terminate)
+    _wait(lambda: not remaining(), 2.0)
+    _signal(remaining(), psutil.Process.kill)
+    wait_until(lambda: not remaining(), what="killed processes to go", timeout=GRACE, interval=0.05)
     for daemon in daemons:
         daemon.forget()
 
 
 def base_environment() -> dict[str, str]:
-    """What every daemon gets: nothing of the caller's shell, so that it is the same wherever one starts it from."""
+    """The environment of every daemon. It is independent of the shell that the stack is started from."""
     return {
         "PATH": os.pathsep.join([str(PYTHON.parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "HOME": str(Path.home()),
@@ -237,7 +237,7 @@ def base_environment() -> dict[str, str]:
 
 
 class Identity(TypedDict, total=False):
-    """Arguments of ``subprocess`` that say as whom a command runs."""
+    """Arguments of ``subprocess`` for the user of a command."""
 
     user: str
     group: int
@@ -245,21 +245,21 @@ class Identity(TypedDict, total=False):
 
 
 def as_user(user: str | None) -> Identity:
-    """Run a command as ``user``, in that user's own group and no other; ``None`` changes nothing."""
+    """Return arguments to run a command as ``user`` in that user's own group only; ``None`` changes nothing."""
     if user is None:
         return {}
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether ``process`` still runs; one that ended and was not yet waited for by its parent does not."""
+    """Whether ``process`` is still running; a zombie is not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-def _is_somebody(pid: int) -> bool:
+def _is_in_use(pid: int) -> bool:
     try:
         return is_alive(psutil.Process(pid))
     except psutil.NoSuchProcess:
@@ -287,13 +287,13 @@ def _signal(processes: Iterable[psutil.Process], send: Callable[[psutil.Process]
 
 
 def _wait(condition: Callable[[], bool], timeout: float) -> None:
-    """Wait for ``condition`` for ``timeout`` seconds at most, whatever comes of it."""
+    """Wait until ``condition`` is true or ``timeout`` seconds have passed."""
     deadline = time.monotonic() + timeout
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
 def _fingerprint(command: Sequence[str | Path], environment: Mapping[str, str], settings: str) -> str:
-    """Tells one way of starting a daemon from another, and gives no secret away."""
+    """A digest of how a daemon is started, which reveals no secret."""
     text = json.dumps([[str(part) for part in command], sorted(environment.items()), settings])
     return hashlib.sha256(text.encode()).hexdigest()

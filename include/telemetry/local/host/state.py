@@ -1,4 +1,4 @@
-"""The state folder: everything that the local stack remembers, in one place."""
+"""The state folder, which holds everything that the local stack stores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class State:
 
     @classmethod
     def open(cls) -> State:
-        """Create the folder where it is missing.
+        """Open the folder, and create it if it is missing.
 
         Raises:
             TelemetryError: the folder cannot be created or written.
@@ -46,13 +46,17 @@ class State:
         return cls(folder)
 
     def path(self, *parts: str) -> Path:
-        """A path below the state folder; its parent exists afterwards."""
+        """Return a path below the state folder, and create its parent folder."""
         path = self.folder.joinpath(*parts)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
     def read(self, name: str) -> dict[str, Any]:
-        """The remembered document ``<name>.json``; empty where nothing was remembered yet."""
+        """Read the document ``<name>.json``; empty if it does not exist.
+
+        Raises:
+            TelemetryError: it is not JSON.
+        """
         path = self.folder / f"{name}.json"
         try:
             document: dict[str, Any] = json.loads(path.read_text())
@@ -65,31 +69,31 @@ class State:
         return document
 
     def write(self, name: str, document: dict[str, Any]) -> None:
-        """Remember ``document`` as ``<name>.json``: whole or not at all, for the owner's eyes."""
+        """Write ``document`` to ``<name>.json``, atomically and readable only by its owner."""
         write_private(self.path(f"{name}.json"), json.dumps(document, indent=2, sort_keys=True) + "\n")
 
     @contextmanager
     def edit(self, name: str) -> Iterator[dict[str, Any]]:
-        """``<name>.json`` to change in place; written when the block ends, and nobody else writes meanwhile."""
+        """Change ``<name>.json`` in place: it is locked, and written when the block ends."""
         with self._lock():
             document = self.read(name)
             yield document
             self.write(name, document)
 
     def port(self, service: str) -> int:
-        """The port of ``service`` on 127.0.0.1: a free one at first, the same one until it is forgotten."""
+        """Return the port of ``service`` on 127.0.0.1: a free one at first, then the same until it is forgotten."""
         with self.edit("ports") as ports:
             if service not in ports:
                 ports[service] = free_port(taken=set(ports.values()))
             return int(ports[service])
 
     def forget_port(self, service: str) -> None:
-        """Let the next ``port`` choose anew."""
+        """Forget the port of ``service``, so that the next ``port`` chooses a new one."""
         with self.edit("ports") as ports:
             ports.pop(service, None)
 
     def secret(self, name: str, bytes_: int = 24) -> str:
-        """The secret ``name``: random at first, the same ever after, in a file for the owner's eyes (mode 0600)."""
+        """Return the secret ``name``, random at first and then always the same, from a file only its owner can read."""
         path = self.path("secrets", name)
         with self._lock():
             if not path.exists():
@@ -98,14 +102,14 @@ class State:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """Hold back other threads and processes that use this state folder."""
+        """Keep other threads and processes from changing this state folder."""
         with open(self.path(".lock"), "w", opener=_private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write ``path`` whole or not at all, readable by its owner only."""
+    """Write ``path`` atomically, readable only by its owner."""
     scratch = path.with_name(f"{path.name}.new")
     scratch.unlink(missing_ok=True)
     with open(scratch, "w", opener=_private) as file:

@@ -1,4 +1,4 @@
-"""The emulator's resources, made from the files that Terraform reads too, one file a kind of resource.
+"""Create the emulator's resources from the files that Terraform reads, too; one module for each kind of resource.
 
 Not here: the emulator itself, and anything on AWS, which Terraform builds.
 """

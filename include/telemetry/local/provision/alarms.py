@@ -1,34 +1,34 @@
-"""CloudWatch's alarms: those of the settings, for every stream, told to the alarm topic."""
+"""CloudWatch alarms: those of the settings, for every stream, which notify the alarm topic."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from telemetry.config.alarms import alarms_of
+from telemetry.config.alarms import expand_alarms
 from telemetry.config.settings import Alarm
-from telemetry.local.provision.site import Site, differs
+from telemetry.local.provision.deployment import LocalDeployment, differs
 
 
-def provision_alarms(site: Site) -> None:
-    """Every alarm as the settings describe it. One that the settings no longer have is left alone."""
-    cloudwatch = site.client("cloudwatch")
-    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{site.settings.names.prefix}-")
+def provision_alarms(local: LocalDeployment) -> None:
+    """Create or update every alarm of the settings. Alarms that are no longer in the settings are left alone."""
+    cloudwatch = local.client("cloudwatch")
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{local.settings.names.prefix}-")
     existing = {alarm["AlarmName"]: alarm for page in pages for alarm in page["MetricAlarms"]}
-    for wanted in wanted_alarms(site):
+    for wanted in wanted_alarms(local):
         name = wanted["AlarmName"]
         if differs(existing.get(name), wanted):
             cloudwatch.put_metric_alarm(**wanted)
-            site.changed(f"alarm {name}: {'changed' if name in existing else 'created'}")
+            local.changed(f"alarm {name}: {'changed' if name in existing else 'created'}")
 
 
-def wanted_alarms(site: Site) -> Iterator[dict[str, Any]]:
-    """What PutMetricAlarm is to be told, for every alarm."""
-    for _, alarm in alarms_of(site.settings, site.streams):
-        yield _request(site, alarm)
+def wanted_alarms(local: LocalDeployment) -> Iterator[dict[str, Any]]:
+    """Yield the arguments of PutMetricAlarm for every alarm."""
+    for _, alarm in expand_alarms(local.settings, local.streams):
+        yield _request(local, alarm)
 
 
-def _request(site: Site, alarm: Alarm) -> dict[str, Any]:
+def _request(local: LocalDeployment, alarm: Alarm) -> dict[str, Any]:
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
@@ -41,5 +41,5 @@ def _request(site: Site, alarm: Alarm) -> dict[str, Any]:
         "Period": alarm.period_seconds,
         "EvaluationPeriods": alarm.periods,
         "TreatMissingData": alarm.missing_data,
-        "AlarmActions": [site.arn("sns", site.settings.names.alarm_topic)],
+        "AlarmActions": [local.arn("sns", local.settings.names.alarm_topic)],
     }

@@ -1,4 +1,4 @@
-"""From the topic to both lanes: each stream's delivery stream and topic rule."""
+"""Each stream's delivery stream and topic rule, which hand its messages to both lanes."""
 
 from __future__ import annotations
 
@@ -8,59 +8,59 @@ from telemetry.aws.queues import queue_url
 from telemetry.contracts.model import Stream
 from telemetry.lake import layout
 from telemetry.lake.ingest import COMPRESSION, SEPARATOR, SQL_VERSION, topic_rule_sql
-from telemetry.local.provision.site import Site, differs
+from telemetry.local.provision.deployment import LocalDeployment, differs
 
 LOG_STREAM = "S3Delivery"
 
 
-def provision_delivery_streams(site: Site) -> None:
-    """Firehose into the raw bucket, by hour of arrival, gzipped."""
-    role = site.role("firehose", "firehose.amazonaws.com")
-    for stream in site.streams:
-        name = site.settings.names.delivery_stream(stream)
-        provision_log_group(site, f"/aws/firehose/{name}", LOG_STREAM)
-        _provision_delivery_stream(site, name, _destination(site, stream, role))
+def provision_delivery_streams(local: LocalDeployment) -> None:
+    """Create or update a delivery stream for each stream, into the raw bucket by hour of arrival."""
+    role = local.role("firehose", "firehose.amazonaws.com")
+    for stream in local.streams:
+        name = local.settings.names.delivery_stream(stream)
+        provision_log_group(local, f"/aws/firehose/{name}", LOG_STREAM)
+        _provision_delivery_stream(local, name, _destination(local, stream, role))
 
 
-def provision_rules(site: Site) -> None:
-    """A topic rule for each stream that hands every message to both lanes, and what fails to the raw bucket."""
-    iot, role = site.client("iot"), site.role("topic-rules", "iot.amazonaws.com")
+def provision_rules(local: LocalDeployment) -> None:
+    """Create or update a topic rule for each stream, to both lanes; failures go to the raw bucket."""
+    iot, role = local.client("iot"), local.role("topic-rules", "iot.amazonaws.com")
     existing = {rule["ruleName"] for rule in iot.list_topic_rules()["rules"]}
-    for contract in site.streams.values():
-        name, wanted = site.settings.names.topic_rule(contract.stream), _rule(site, contract, role)
+    for contract in local.streams.values():
+        name, wanted = local.settings.names.topic_rule(contract.stream), _rule(local, contract, role)
         if name not in existing:
             iot.create_topic_rule(ruleName=name, topicRulePayload=wanted)
-            site.changed(f"topic rule {name}: created")
+            local.changed(f"topic rule {name}: created")
         elif differs(iot.get_topic_rule(ruleName=name)["rule"], wanted):
             iot.replace_topic_rule(ruleName=name, topicRulePayload=wanted)
-            site.changed(f"topic rule {name}: changed")
-    first = site.settings.names.topic_rule("")
-    for name in sorted(existing - {site.settings.names.topic_rule(stream) for stream in site.streams}):
+            local.changed(f"topic rule {name}: changed")
+    first = local.settings.names.topic_rule("")
+    for name in sorted(existing - {local.settings.names.topic_rule(stream) for stream in local.streams}):
         if name.startswith(first):
             stream = name.removeprefix(first)
-            site.progress(f"stream {stream} has no contract any more: its rule, queue and objects are left alone")
+            local.progress(f"stream {stream} has no contract any more: its rule, queue and objects are left alone")
 
 
-def provision_log_group(site: Site, group: str, stream: str = "") -> None:
-    """A log group, with a log stream in it where one is named."""
-    logs = site.client("logs")
+def provision_log_group(local: LocalDeployment, group: str, stream: str = "") -> None:
+    """Create a log group if it is missing, with a log stream if one is given."""
+    logs = local.client("logs")
     found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     if not any(known["logGroupName"] == group for known in found):
         logs.create_log_group(logGroupName=group)
         if stream:
             logs.create_log_stream(logGroupName=group, logStreamName=stream)
-        site.changed(f"log group {group}: created")
+        local.changed(f"log group {group}: created")
 
 
-def _provision_delivery_stream(site: Site, name: str, wanted: dict[str, Any]) -> None:
-    firehose = site.client("firehose")
+def _provision_delivery_stream(local: LocalDeployment, name: str, wanted: dict[str, Any]) -> None:
+    firehose = local.client("firehose")
     try:
         found = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
     except firehose.exceptions.ResourceNotFoundException:
         firehose.create_delivery_stream(
             DeliveryStreamName=name, DeliveryStreamType="DirectPut", ExtendedS3DestinationConfiguration=wanted
         )
-        site.changed(f"delivery stream {name}: created")
+        local.changed(f"delivery stream {name}: created")
         return
     destination = found["Destinations"][0]
     if differs(destination["ExtendedS3DestinationDescription"], wanted):
@@ -70,14 +70,14 @@ def _provision_delivery_stream(site: Site, name: str, wanted: dict[str, Any]) ->
             DestinationId=destination["DestinationId"],
             ExtendedS3DestinationUpdate=wanted,
         )
-        site.changed(f"delivery stream {name}: changed")
+        local.changed(f"delivery stream {name}: changed")
 
 
-def _destination(site: Site, stream: str, role: str) -> dict[str, Any]:
-    settings, name = site.settings.firehose, site.settings.names.delivery_stream(stream)
+def _destination(local: LocalDeployment, stream: str, role: str) -> dict[str, Any]:
+    settings, name = local.settings.firehose, local.settings.names.delivery_stream(stream)
     return {
         "RoleARN": role,
-        "BucketARN": f"arn:aws:s3:::{site.deployment.raw_bucket}",
+        "BucketARN": f"arn:aws:s3:::{local.deployment.raw_bucket}",
         "Prefix": layout.firehose_prefix(stream),
         "ErrorOutputPrefix": layout.firehose_error_prefix(stream),
         "BufferingHints": {
@@ -93,8 +93,8 @@ def _destination(site: Site, stream: str, role: str) -> dict[str, Any]:
     }
 
 
-def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:
-    names = site.settings.names
+def _rule(local: LocalDeployment, stream: Stream, role: str) -> dict[str, Any]:
+    names = local.settings.names
     return {
         "sql": topic_rule_sql(stream.topic),
         "awsIotSqlVersion": SQL_VERSION,
@@ -110,7 +110,7 @@ def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:
             {
                 "sqs": {
                     "roleArn": role,
-                    "queueUrl": queue_url(site.client("sqs"), names.queue(stream.stream)),
+                    "queueUrl": queue_url(local.client("sqs"), names.queue(stream.stream)),
                     "useBase64": False,
                 }
             },
@@ -118,7 +118,7 @@ def _rule(site: Site, stream: Stream, role: str) -> dict[str, Any]:
         "errorAction": {
             "s3": {
                 "roleArn": role,
-                "bucketName": site.deployment.raw_bucket,
+                "bucketName": local.deployment.raw_bucket,
                 "key": layout.rule_error_key(stream.stream),
             }
         },

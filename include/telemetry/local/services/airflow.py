@@ -21,7 +21,7 @@ from telemetry.paths import INCLUDE
 from telemetry.waiting import wait_until
 
 API_SERVER = "airflow-api-server"
-# Log servers would listen on every interface, and the api-server reads the same files.
+# Log servers would listen on every interface, and are not needed: the api-server reads the same files.
 COMPONENTS = {
     API_SERVER: ("api-server",),
     "airflow-scheduler": ("scheduler", "--skip-serve-logs"),
@@ -29,13 +29,13 @@ COMPONENTS = {
     "airflow-triggerer": ("triggerer", "--skip-serve-logs"),
 }
 STARTUP = 180.0
-"""Seconds that Airflow gets to be healthy: a first start on a busy machine compiles a thousand modules."""
+"""Seconds until Airflow must be healthy: a first start on a busy machine compiles a thousand modules."""
 
 
 class Airflow:
-    """Airflow of the local stack, its metadata in ``database``.
+    """The Airflow of the local stack, with its metadata in ``database``.
 
-    ``environment`` is handed to all four processes and so to every task: the AWS endpoint, names of buckets, and so on.
+    All four processes, and so every task, get ``environment``: the AWS endpoint, names of buckets, and so on.
     """
 
     name = "airflow"
@@ -53,31 +53,31 @@ class Airflow:
 
     @property
     def url(self) -> str:
-        """Where people and programs find Airflow."""
+        """The address of Airflow's pages and API."""
         return f"http://{LOOPBACK}:{self._state.port(API_SERVER)}"
 
     @property
     def user(self) -> str:
-        """The one user."""
+        """The name of the only user."""
         return USER
 
     @property
     def password(self) -> str:
-        """That user's password, the same over restarts."""
+        """That user's password, which survives restarts."""
         return self._state.secret("airflow-admin")
 
     def start(self) -> None:
-        """Return when all four processes are healthy; those that run with the same settings are left alone.
+        """Start all four processes, and return when they are healthy. Those that run with the same settings are kept.
 
         Raises:
-            TelemetryError: the port is taken, the migration failed, or a process ended; with its log's last lines.
+            TelemetryError: the port is taken, the migration failed, or a process ended, with the last lines of its log.
         """
         if not self._daemons[API_SERVER].is_running():
             claim_port(self._state, API_SERVER)
         config = airflow_config(self._state, self._database, self._state.port(API_SERVER), self._dags)
         write_private(self._home / "airflow.cfg", config)
         write_private(passwords_file(self._state), passwords(self._state))
-        # The api-server takes longest and needs no tables until it is asked something, so it starts during a migration.
+        # The api-server takes longest and needs no tables until the first request, so it starts during the migration.
         self._launch(API_SERVER, config)
         self._migrate()
         for name in COMPONENTS:
@@ -85,13 +85,13 @@ class Airflow:
         wait_until(self._is_up, what="Airflow to be healthy", timeout=STARTUP, interval=0.25, hint=self._logs())
 
     def stop(self) -> None:
-        """Return when nothing of Airflow runs; running tasks end with it, and tell the api-server, which goes last."""
+        """Stop all processes. The api-server is the last, because tasks that are stopped report to it."""
         api_server = self._daemons[API_SERVER]
         stop_all([self._migration, *(daemon for daemon in self._daemons.values() if daemon is not api_server)])
         stop_all([api_server])
 
     def health(self) -> dict[str, str | None]:
-        """By process: ``None`` where it is healthy, else what is wrong."""
+        """Return, for every process, ``None`` if it is healthy, else what is wrong."""
         running = {name: daemon.is_running() for name, daemon in self._daemons.items()}
         report = self._report() if running[API_SERVER] else None
         return {name: self._verdict(name, report) if running[name] else "not running" for name in COMPONENTS}
@@ -107,7 +107,7 @@ class Airflow:
         return report is not None and not any(self._verdict(name, report) for name in COMPONENTS)
 
     def _verdict(self, name: str, report: dict[str, Any] | None) -> str | None:
-        """What is wrong with the running process ``name``, going by the api-server's report."""
+        """What is wrong with the running process ``name`` according to the api-server's report."""
         if report is None:
             return f"no answer from {self.url}" if name == API_SERVER else "unknown, as the api-server does not answer"
         if name == API_SERVER:
@@ -115,7 +115,7 @@ class Airflow:
         component = name.removeprefix("airflow-").replace("-", "_")
         heartbeat = report[component][f"latest_{component}_heartbeat"]
         record = self._daemons[name].record()
-        # The last one may be of a process that was killed a moment ago.
+        # The heartbeat may be of an earlier process, which was killed.
         if heartbeat and record and datetime.fromisoformat(heartbeat).timestamp() < record.created:
             return "no heartbeat yet"
         status = report[component]["status"]
@@ -129,18 +129,18 @@ class Airflow:
             return None
 
     def _migrate(self) -> None:
-        """Bring the metadata to this Airflow's schema. It takes seconds, so only where it is not done."""
+        """Migrate the metadata to this Airflow's schema, unless that is done: it takes seconds."""
         version = importlib.metadata.version("apache-airflow")
         done = self._state.read("airflow-migration")
         if done.get("airflow") == version and done.get("schema") == self._schema() is not None:
             return
-        self._migration.stop()  # one whose command was killed; how it ends nobody would know, and it can be done again
+        self._migration.stop()  # left by a command that was killed; a migration can be repeated
         self._migration.start(_command("db", "migrate"), self._process_environment(), folder=self._home)
         self._migration.finish(STARTUP)
         self._state.write("airflow-migration", {"airflow": version, "schema": self._schema()})
 
     def _schema(self) -> str | None:
-        """The revision of the metadata's schema, asked of the database itself; ``None`` where it has none."""
+        """The revision of the metadata's schema in the database; ``None`` if there is no schema."""
         session = self._database.connect()
         try:
             with session.cursor() as cursor:
@@ -153,7 +153,7 @@ class Airflow:
             session.close()
 
     def _process_environment(self) -> dict[str, str]:
-        # The package that runs this, be another installed or none; as MWAA has its plugins folder on the path.
+        # The package of this checkout, whatever is installed. MWAA has its plugins folder on the path, too.
         own = {"AIRFLOW_HOME": str(self._home), "PYTHONPATH": str(INCLUDE)}
         return base_environment() | own | self._environment
 
@@ -166,10 +166,10 @@ def _command(*arguments: str) -> list[str]:
 
 
 def token(url: str, user: str, password: str) -> str:
-    """A token for Airflow's REST API at ``url``.
+    """Get a token for Airflow's REST API at ``url``.
 
     Raises:
-        TelemetryError: Airflow does not answer, or refuses the login.
+        TelemetryError: Airflow does not answer or refuses the login.
     """
     try:
         response = httpx.post(

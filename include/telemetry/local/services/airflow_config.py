@@ -1,7 +1,7 @@
-"""Airflow's settings on one machine, as the text of airflow.cfg.
+"""The local stack's settings of Airflow, as the text of airflow.cfg.
 
-A file and not the environment: it holds passwords and keys, its mode is 0600, and `AIRFLOW_HOME=… airflow …` by hand
-sees what the services see.
+They are in a file and not in the environment because they contain passwords and keys (its mode is 0600), and so that
+`AIRFLOW_HOME=… airflow …` by hand has the same settings as the services.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ USER = "admin"
 
 
 def airflow_config(state: State, database: Login, port: int, dags: Path) -> str:
-    """The text of airflow.cfg: what differs from Airflow's defaults, section by section."""
+    """Return the text of airflow.cfg: the settings that differ from Airflow's defaults."""
     home = state.path("airflow", "airflow.cfg").parent
     parser = configparser.RawConfigParser()
     for section, options in _options(state, home, database, port, dags).items():
-        # Airflow interpolates: a % stands for itself only when doubled.
+        # Airflow interpolates values: a literal % must be doubled.
         parser[section] = {name: str(value).replace("%", "%%") for name, value in options.items()}
     text = io.StringIO()
     parser.write(text)
@@ -32,12 +32,12 @@ def airflow_config(state: State, database: Login, port: int, dags: Path) -> str:
 
 
 def passwords_file(state: State) -> Path:
-    """Where SimpleAuthManager reads passwords."""
+    """The file from which SimpleAuthManager reads passwords."""
     return state.path("secrets", "airflow-passwords.json")
 
 
 def passwords(state: State) -> str:
-    """The text of that file: the one user, whose password stays the same."""
+    """Return the text of that file: the only user, with a password that stays the same."""
     return json.dumps({USER: state.secret("airflow-admin")}) + "\n"
 
 
@@ -53,7 +53,7 @@ def _options(state: State, home: Path, database: Login, port: int, dags: Path) -
             "dags_are_paused_at_creation": False,
             "default_timezone": "utc",
             "min_serialized_dag_update_interval": 5,
-            "hostname_callable": "socket.gethostname",  # the default asks the name server
+            "hostname_callable": "socket.gethostname",  # the default queries the name server
             "fernet_key": _fernet_key(state),
             "execution_api_server_url": f"{url}/execution/",
             "simple_auth_manager_users": f"{USER}:admin",
@@ -61,7 +61,7 @@ def _options(state: State, home: Path, database: Login, port: int, dags: Path) -
         },
         "database": {
             "sql_alchemy_conn": database.url(),
-            "check_migrations": False,  # done before, once
+            "check_migrations": False,  # they are migrated before the start
         },
         "logging": {
             "base_log_folder": home / "logs",
@@ -76,7 +76,7 @@ def _options(state: State, home: Path, database: Login, port: int, dags: Path) -
             "base_url": url,
             "workers": 1,
             "secret_key": state.secret("airflow-secret-key"),
-            "log_fetch_timeout_sec": 1,  # nothing serves logs: the api-server reads the files
+            "log_fetch_timeout_sec": 1,  # there are no log servers: the api-server reads the files
             "expose_config": False,
         },
         "api_auth": {
@@ -102,6 +102,6 @@ def _options(state: State, home: Path, database: Login, port: int, dags: Path) -
 
 
 def _fernet_key(state: State) -> str:
-    """32 random bytes in the alphabet that Fernet wants, padding included."""
+    """32 random bytes in the encoding of a Fernet key, with padding."""
     secret = state.secret("airflow-fernet", 32)
     return base64.urlsafe_b64encode(base64.urlsafe_b64decode(f"{secret}=")).decode()

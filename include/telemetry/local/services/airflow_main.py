@@ -1,7 +1,7 @@
-"""Airflow's command line with a lazier garbage collector, run as ``python -m`` with Airflow's own arguments.
+"""Airflow's command line with less frequent garbage collection, run as ``python -m`` with Airflow's own arguments.
 
-While a thousand modules are imported and eight hundred routes are built nearly nothing becomes garbage, yet looking for
-it every 700 allocations takes a quarter of the start-up time of each of Airflow's processes.
+A start imports a thousand modules and builds eight hundred routes, which makes almost no garbage. Yet collecting every
+700 allocations takes a quarter of the start-up time of each of Airflow's processes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import gc
 
 gc.set_threshold(100_000)
 
-from airflow.__main__ import main  # noqa: E402 - only now
+from airflow.__main__ import main  # noqa: E402 - after the threshold is set
 
 if __name__ == "__main__":
     main()  # type: ignore[no-untyped-call]

@@ -29,7 +29,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """AWS_ENDPOINT_URL. An address and no name, so that clients address buckets by path."""
+        """The value of AWS_ENDPOINT_URL: an IP address, not a name, so that clients address buckets by path."""
         return f"http://{LOOPBACK}:{self._state.port(self.name)}"
 
     @property
@@ -38,10 +38,10 @@ class Emulator:
         return self._state.port(MQTT)
 
     def start(self) -> None:
-        """Return when the emulator answers; harmless where it does.
+        """Start the emulator, and return when it answers. Does nothing if it is running.
 
         Raises:
-            TelemetryError: it is not installed, a port is taken, or it ended; names the log's last lines.
+            TelemetryError: it is not installed, a port is taken, or it ended, with the last lines of its log.
         """
         if not INTERPRETER.exists():
             raise TelemetryError(
@@ -61,11 +61,11 @@ class Emulator:
         )
 
     def stop(self) -> None:
-        """Return when nothing of the emulator runs; it gets the time to write down its state and Firehose's buffers."""
+        """Stop the emulator. It has the time to save its state and to deliver Firehose's buffers."""
         self._daemon.stop(grace=30.0)
 
     def health(self) -> dict[str, str | None]:
-        """``{"emulator": None}`` where it answers, else what is wrong."""
+        """Return ``{"emulator": None}`` if it answers, else what is wrong."""
         if not self._daemon.is_running():
             return {self.name: "not running"}
         return {self.name: None if self._answers() else f"no answer from {self.url}"}

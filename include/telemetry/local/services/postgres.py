@@ -1,4 +1,4 @@
-"""A real PostgreSQL, from a wheel, on loopback TCP: the warehouse and Airflow's metadata live in it."""
+"""A real PostgreSQL from a wheel, on a loopback port, for the warehouse and Airflow's metadata."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from telemetry.errors import TelemetryError
 from telemetry.local.host.ports import LOOPBACK, claim_port
 from telemetry.local.host.processes import Daemon, as_user, base_environment, is_alive
 from telemetry.local.host.state import State
-from telemetry.local.services import postgres_files as postgres_files
+from telemetry.local.services import postgres_files
 from telemetry.waiting import wait_until
 
 SUPERUSER = "postgres"
 DATABASES = ("telemetry", "airflow")
-"""Each is owned by a role of its own name, who may not enter the other."""
+"""Each is owned by a role of the same name, which cannot connect to the other."""
 
-# Modest, for 2 cores. What a commit promised is on the disk (fsync, synchronous_commit): the ledger is built on it.
+# Sized for 2 cores. Commits are durable (fsync, synchronous_commit), which the ledger depends on.
 SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
@@ -54,7 +54,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Login:
-    """How to reach one database, as its owner."""
+    """The address and the credentials of a database's owner."""
 
     host: str
     port: int
@@ -63,7 +63,7 @@ class Login:
     password: str = field(repr=False)
 
     def connect(self) -> connection:
-        """A new connection; the caller closes it."""
+        """Open a new connection, which the caller closes."""
         return psycopg2.connect(
             host=self.host,
             port=self.port,
@@ -75,11 +75,11 @@ class Login:
         )
 
     def url(self) -> str:
-        """As SQLAlchemy takes it. It holds the password."""
+        """The URL for SQLAlchemy, with the password."""
         return f"postgresql+psycopg2://{self.user}:{quote(self.password)}@{self.host}:{self.port}/{self.dbname}"
 
     def secret(self) -> dict[str, str | int]:
-        """As the warehouse's secret holds it (``telemetry.warehouse.connection``)."""
+        """The content of the warehouse's secret (``telemetry.warehouse.connection``)."""
         return {
             "host": self.host,
             "port": self.port,
@@ -89,7 +89,7 @@ class Login:
         }
 
     def environment(self) -> dict[str, str]:
-        """As psql and every other client of libpq takes it."""
+        """The environment variables for psql and other clients of libpq, with the password."""
         return {
             "PGHOST": self.host,
             "PGPORT": str(self.port),
@@ -106,25 +106,25 @@ class Postgres:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        # SIGINT is PostgreSQL's fast shutdown; at SIGTERM it would wait for its clients to leave.
+        # SIGINT is PostgreSQL's fast shutdown; at SIGTERM it would wait for clients to disconnect.
         self._daemon = Daemon(state, self.name, stop_signal=signal.SIGINT)
 
     def start(self) -> None:
-        """Return when both databases can be used; harmless where the server runs.
+        """Start the server, and return when both databases can be used. Does nothing if it is running.
 
         Raises:
-            TelemetryError: the port is taken, the server cannot run here, or it ended; names the log's last lines.
+            TelemetryError: the port is taken, the server cannot run here, or it ended, with the last lines of its log.
         """
-        place = postgres_files.prepare(self._state)
-        data = place.folder / "data"
+        installation = postgres_files.prepare(self._state)
+        data = installation.folder / "data"
         if not self._daemon.is_running():
             self._daemon.stop()
             claim_port(self._state, self.name)
-            self._initialise(place, data)
-            _clear_remains(data)
+            self._initialise(installation, data)
+            _clean_up(data)
         settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-        command: list[str | Path] = [place.binaries / "postgres", "-D", data, "-p", str(self._port()), *settings]
-        self._daemon.start(command, base_environment() | {"HOME": str(data)}, folder=data, user=place.user)
+        command: list[str | Path] = [installation.binaries / "postgres", "-D", data, "-p", str(self._port()), *settings]
+        self._daemon.start(command, base_environment() | {"HOME": str(data)}, folder=data, user=installation.user)
         wait_until(
             self._answers, what="PostgreSQL to answer", timeout=60, interval=0.05, hint=f"See {self._daemon.log}."
         )
@@ -132,12 +132,12 @@ class Postgres:
             self._create(database)
 
     def stop(self) -> None:
-        """Shut down, ending all sessions; return when nothing of the server runs."""
-        self._daemon.stop(grace=30.0)  # the last checkpoint may take its time
+        """Shut the server down with all its sessions, and return when no process of it is left."""
+        self._daemon.stop(grace=30.0)  # the last checkpoint may take a while
         _end_orphans(_server_processes(postgres_files.server_folder(self._state) / "data"))
 
     def health(self) -> dict[str, str | None]:
-        """``{"postgres": None}`` where the warehouse takes queries, else what is wrong."""
+        """Return ``{"postgres": None}`` if the warehouse accepts connections, else what is wrong."""
         if not self._daemon.is_running():
             return {self.name: "not running"}
         try:
@@ -147,11 +147,11 @@ class Postgres:
         return {self.name: None}
 
     def login(self, database: str = "telemetry") -> Login:
-        """How to reach ``database`` as its owner."""
+        """Return the login of the owner of ``database``."""
         return Login(LOOPBACK, self._port(), database, database, self._state.secret(f"postgres-{database}"))
 
     def remove(self) -> None:
-        """Delete the server's data, which may lie outside the state folder. The server must be stopped."""
+        """Delete the server's data, which may be outside the state folder. The server must be stopped."""
         postgres_files.remove(self._state)
 
     def _port(self) -> int:
@@ -167,21 +167,21 @@ class Postgres:
         except psycopg2.OperationalError as error:
             if "password authentication failed" in str(error):
                 raise TelemetryError(
-                    "PostgreSQL does not take the password that the state folder remembers.",
+                    "PostgreSQL rejects the password in the state folder.",
                     f"Restore {self._state.folder / 'secrets'}, or run `telemetry reset` to start afresh.",
                 ) from error
             return False
         return True
 
-    def _initialise(self, place: postgres_files.ServerFiles, data: Path) -> None:
-        """Make the data folder where there is none: whole or not at all."""
+    def _initialise(self, installation: postgres_files.Installation, data: Path) -> None:
+        """Create the data folder atomically, if there is none."""
         if data.exists():
             return
-        scratch = place.folder / "data.new"
+        scratch = installation.folder / "data.new"
         shutil.rmtree(scratch, ignore_errors=True)
-        with _password_file(place, self._state.secret("postgres-superuser")) as password:
+        with _password_file(installation, self._state.secret("postgres-superuser")) as password:
             command: list[str | Path] = [
-                place.binaries / "initdb",
+                installation.binaries / "initdb",
                 "-D",
                 scratch,
                 "-U",
@@ -189,27 +189,27 @@ class Postgres:
                 f"--pwfile={password}",
             ]
             command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
-            # Airflow and the tables want plain C order in UTF-8, the same on every machine: PostgreSQL's own C.UTF-8.
+            # PostgreSQL's own C.UTF-8 sorts the same on every machine; Airflow and the tables need its order.
             command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
             result = subprocess.run(
                 command,
-                cwd=place.folder,
+                cwd=installation.folder,
                 env=base_environment(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                **as_user(place.user),
+                **as_user(installation.user),
             )
         if result.returncode != 0:
-            raise TelemetryError(f"PostgreSQL's initdb failed in {place.folder}:\n{result.stdout.strip()}")
+            raise TelemetryError(f"PostgreSQL's initdb failed in {installation.folder}:\n{result.stdout.strip()}")
         scratch.rename(data)
 
     def _create(self, database: str) -> None:
-        """Create the role and the database of this name where they are missing, and keep others out of it."""
+        """Create the role and the database of this name, if they are missing, and let only the role connect."""
         name, login = sql.Identifier(database), self.login(database)
         session = self._superuser().connect()
         try:
-            session.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)  # CREATE DATABASE takes no transaction
+            session.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)  # CREATE DATABASE cannot run in a transaction
             with session.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [database])
                 if cursor.fetchone() is None:
@@ -224,13 +224,13 @@ class Postgres:
 
 
 @contextmanager
-def _password_file(place: postgres_files.ServerFiles, password: str) -> Iterator[Path]:
-    """A file that only the server's user can read, for initdb, and only as long as initdb runs."""
-    path = place.folder / "password"
+def _password_file(installation: postgres_files.Installation, password: str) -> Iterator[Path]:
+    """A file with the password that only the server's user can read, and that exists only while initdb runs."""
+    path = installation.folder / "password"
     path.unlink(missing_ok=True)
     with open(path, "x", opener=lambda name, flags: os.open(name, flags, mode=0o600)) as file:
-        if place.user:
-            os.fchown(file.fileno(), pwd.getpwnam(place.user).pw_uid, -1)
+        if installation.user:
+            os.fchown(file.fileno(), pwd.getpwnam(installation.user).pw_uid, -1)
         file.write(password)
     try:
         yield path
@@ -238,13 +238,13 @@ def _password_file(place: postgres_files.ServerFiles, password: str) -> Iterator
         path.unlink()
 
 
-def _clear_remains(data: Path) -> None:
-    """Make a killed server's data folder ready for the next: end orphaned sessions, remove a lock that nobody holds.
+def _clean_up(data: Path) -> None:
+    """Clean up after a server that was killed: end orphaned sessions, and remove a stale lock file.
 
-    PostgreSQL takes any process that has the number in the lock file for its holder, after a reboot as well.
+    PostgreSQL would take any process with the id in the lock file for the holder of the lock, even after a reboot.
 
     Raises:
-        TelemetryError: a server that this stack did not start runs on the data folder.
+        TelemetryError: a server that this stack did not start is running on the data folder.
     """
     lock = data / "postmaster.pid"
     try:
@@ -254,7 +254,7 @@ def _clear_remains(data: Path) -> None:
     processes = _server_processes(data)
     if any(process.pid == holder for process in processes):
         raise TelemetryError(
-            f"PostgreSQL runs on {data} already, as process {holder}, which this stack does not remember starting.",
+            f"PostgreSQL runs on {data} already, as process {holder}, which this stack has no record of.",
             f"Stop it: kill -INT {holder}",
         )
     _end_orphans(processes)
@@ -262,7 +262,7 @@ def _clear_remains(data: Path) -> None:
 
 
 def _server_processes(data: Path) -> list[psutil.Process]:
-    """PostgreSQL's processes on this data folder: each of them works inside it."""
+    """PostgreSQL's processes on this data folder, which is their working directory."""
 
     def inside(process: psutil.Process) -> bool:
         try:
@@ -274,13 +274,13 @@ def _server_processes(data: Path) -> list[psutil.Process]:
 
 
 def _end_orphans(orphans: list[psutil.Process]) -> None:
-    """Kill sessions whose server was killed; most notice by themselves, one in a long query does not."""
+    """Kill sessions whose server was killed. Most end by themselves, but not during a long query."""
     for orphan in orphans:
         with suppress(psutil.NoSuchProcess):
             orphan.kill()
     wait_until(
         lambda: not any(is_alive(orphan) for orphan in orphans),
-        what="the remains of a killed PostgreSQL to go",
+        what="orphaned sessions of PostgreSQL to end",
         timeout=10,
         interval=0.05,
     )

@@ -1,4 +1,4 @@
-"""What all parts of provisioning share: the emulator's address, names, clients, and the record of what was changed."""
+"""A deployment on one machine: its emulator, names and clients, and the list of changes by provisioning."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from telemetry.contracts.model import Stream
 
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
-ACCESS_KEY = "local"  # the emulator takes any, and no real one may reach it
+ACCESS_KEY = "local"  # the emulator accepts any, and must never get a real one
 
 
 @dataclass(frozen=True)
-class Site:
-    """One emulator to provision, and what it is to hold.
+class LocalDeployment:
+    """An emulator, and the settings and streams that it is provisioned from.
 
-    Every change is told to ``progress`` as it happens, and kept in ``changes``, which stays empty where there was
-    nothing to do.
+    Every change is reported to ``progress`` when it is made, and added to ``changes``, which stays empty if nothing had
+    to be changed.
     """
 
     endpoint: str
@@ -32,17 +32,17 @@ class Site:
     changes: list[str] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
-        """A client of the emulator, whatever credentials and endpoints the environment names."""
+        """Return a client of the emulator, whatever credentials and endpoints are in the environment."""
         return _client(service, self.endpoint)
 
     def changed(self, what: str) -> None:
-        """Record a change, in words such as ``queue NAME: created``."""
+        """Record and report a change, such as ``queue NAME: created``."""
         self.changes.append(what)
         self.progress(what)
 
     @property
     def deployment(self) -> Deployment:
-        """The names that follow from the settings on one machine."""
+        """The names of this deployment, which follow from the settings."""
         prefix = self.settings.names.prefix
         return Deployment(
             raw_bucket=f"{prefix}-raw-lake",
@@ -53,17 +53,17 @@ class Site:
 
     @property
     def artefact_bucket(self) -> str:
-        """Where function zips and layers lie."""
+        """The name of the bucket for function zips and layers."""
         return f"{self.settings.names.prefix}-artefacts"
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of a resource of this account and region."""
+        """Return the ARN of a resource in the emulator's account and region."""
         return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
     def role(self, purpose: str, service: str) -> str:
-        """The ARN of the role that ``service`` takes on for ``purpose``, created where it is missing.
+        """Return the ARN of the role that ``service`` assumes for ``purpose``; create the role if it is missing.
 
-        It has no policy: the emulator evaluates none. The policies that count are Terraform's.
+        It has no policy, because the emulator evaluates none. The policies for AWS are Terraform's.
         """
         iam, name = self.client("iam"), f"{self.settings.names.prefix}-{purpose}"
         trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
@@ -93,7 +93,7 @@ def _client(service: str, endpoint: str) -> Any:
 
 
 def differs(found: Any, wanted: Any) -> bool:
-    """Whether ``found`` is another in anything that ``wanted`` names; what only ``found`` names does not matter."""
+    """Whether a value of ``wanted`` is missing or different in ``found``; other keys of ``found`` do not matter."""
     if isinstance(wanted, dict):
         return not isinstance(found, dict) or any(differs(found.get(key), value) for key, value in wanted.items())
     return bool(found != wanted)
