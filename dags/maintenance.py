@@ -1,4 +1,4 @@
-"""One DAG for all streams: the daily maintenance of the warehouse."""
+"""The DAG ``maintenance``: daily upkeep of the warehouse, for all streams."""
 
 from __future__ import annotations
 

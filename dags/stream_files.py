@@ -1,4 +1,4 @@
-"""No DAG: an import error where a stream's file is faulty, so that Airflow shows it. The other streams' DAGs run on."""
+"""Not a DAG: an import error for each faulty stream file, which Airflow shows. The other streams' DAGs keep running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One DAG for each stream: loads what the ledger still lacks of a day, in both lanes, and closes the day."""
+"""A DAG for each stream that loads what the ledger still lacks of a day, in both lanes, and closes the day."""
 
 from __future__ import annotations
 

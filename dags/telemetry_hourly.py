@@ -1,4 +1,4 @@
-"""One DAG for each stream: loads the lake lane's hour partition into PostgreSQL soon after the hour."""
+"""A DAG for each stream that loads the lake lane's hour partition into PostgreSQL soon after the hour."""
 
 from __future__ import annotations
 

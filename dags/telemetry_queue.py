@@ -1,4 +1,4 @@
-"""One DAG for each stream: drains the queue lane into PostgreSQL every few minutes."""
+"""A DAG for each stream that drains the queue lane into PostgreSQL every few minutes."""
 
 from __future__ import annotations
 

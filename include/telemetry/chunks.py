@@ -1,4 +1,4 @@
-"""Chunks of what comes one by one: bounded in number and in bytes."""
+"""Split an iterator into chunks, limited by number and by bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the DAGs have in common."""
+"""What all DAGs have in common: defaults, parameters and names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which interval a DAG run loads: its data interval's, the one a person named, or one by when the run was asked."""
+"""The interval that a DAG run loads: its data interval, its parameter ``partition``, or the time of its trigger."""
 
 from __future__ import annotations
 

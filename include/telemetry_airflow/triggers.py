@@ -1,4 +1,4 @@
-"""What is awaited in the triggerer. A trigger reads and never writes; nothing here waits in a worker."""
+"""Triggers, which wait in the triggerer. They only read."""
 
 from __future__ import annotations
 

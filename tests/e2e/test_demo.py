@@ -29,7 +29,7 @@ def test_the_demo_accounts_for_every_message_in_both_lanes(stack: Stack) -> None
     assert telemetry["lake"]["published"] > telemetry["queue"]["published"], "the past days are in the lake alone"
 
 
-def test_every_load_is_on_the_record(stack: Stack) -> None:
+def test_every_load_is_recorded(stack: Stack) -> None:
     loads = stack.json("loads")
     assert {load["kind"] for load in loads} == {"hourly", "daily", "queue"}
     assert all(load["rows_read"] == load["loaded"] + load["duplicate"] + load["quarantined"] for load in loads)

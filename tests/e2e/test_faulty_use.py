@@ -94,7 +94,7 @@ def test_without_a_suitable_python_setup_says_what_to_install(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("service", ["emulator", "postgres"])
-def test_a_killed_service_is_told_and_the_next_up_mends_it(stack: Stack, service: str) -> None:
+def test_a_killed_service_is_reported_and_restarted_by_the_next_up(stack: Stack, service: str) -> None:
     pid = stack.pids()[service]
     psutil.Process(pid).kill()
     psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=60)

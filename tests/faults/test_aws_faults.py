@@ -135,7 +135,7 @@ def gateway(world: World) -> Iterator[Gateway]:
 
 
 @pytest.mark.parametrize("given", LAKE)
-def test_of_the_lake_lane(world: World, case: Case, gateway: Gateway, given: Given) -> None:
+def test_an_aws_fault_in_the_lake_lane(world: World, case: Case, gateway: Gateway, given: Given) -> None:
     when = HOUR - timedelta(minutes=1)
     world.record([*readings(range(60), when), corrupt(0), array([reading(200, when)])], HOUR)
     world.record([*readings(range(1000, 1060), when), *readings(range(10), when), corrupt(1)], HOUR)
@@ -150,7 +150,7 @@ def test_of_the_lake_lane(world: World, case: Case, gateway: Gateway, given: Giv
 
 
 @pytest.mark.parametrize("given", QUEUE)
-def test_of_the_queue_lane(world: World, case: Case, gateway: Gateway, given: Given) -> None:
+def test_an_aws_fault_in_the_queue_lane(world: World, case: Case, gateway: Gateway, given: Given) -> None:
     world.publish([*readings(range(45)), corrupt(0), corrupt(5)])
     trouble = gateway.expect(*given[:2], times=given.times, of=given.of)
     world.run("queue", always={state: [gateway.through(PATIENCE)] for state in world.everywhere})

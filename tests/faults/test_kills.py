@@ -76,28 +76,28 @@ def check_lake(world: World, case: Case, state: str, step: Step) -> None:
 
 
 @killed("ExtractData", EXTRACT, "its retry finds the same objects")
-def test_of_an_extraction(recorded: World, case: Case, step: Step) -> None:
+def test_a_kill_during_extraction(recorded: World, case: Case, step: Step) -> None:
     check_lake(recorded, case, "ExtractData", step)
 
 
 @killed("TransformData", TRANSFORM, "its retry writes the same files")
-def test_of_a_transformation(recorded: World, case: Case, step: Step) -> None:
+def test_a_kill_during_transformation(recorded: World, case: Case, step: Step) -> None:
     check_lake(recorded, case, "TransformData", step)
 
 
 @killed("LoadData", LOAD, "an object's rows and its place in the ledger are there both or not at all")
-def test_of_a_load(recorded: World, case: Case, step: Step) -> None:
+def test_a_kill_during_a_load(recorded: World, case: Case, step: Step) -> None:
     check_lake(recorded, case, "LoadData", step)
 
 
 @killed("Summarise", SUMMARISE, "the load is on the record, as succeeded")
-def test_of_a_summary(recorded: World, case: Case, step: Step) -> None:
+def test_a_kill_during_the_summary(recorded: World, case: Case, step: Step) -> None:
     check_lake(recorded, case, "Summarise", step)
     assert recorded.rows("SELECT status FROM loads") == [("succeeded",)]
 
 
 @killed("RecordFailure", FAIL, "the failed load is on the record, and the next one takes what it lacks")
-def test_of_the_record_of_a_failure(recorded: World, case: Case, step: Step) -> None:
+def test_a_kill_while_a_failure_is_recorded(recorded: World, case: Case, step: Step) -> None:
     broken = raise_at(statement(MERGE, "before"), RuntimeError("broken for this test"))
     ending = recorded.run(
         "hourly", Interval.hour(HOUR), plan={"RecordFailure": [[kill_at(step)]]}, always={"LoadData": [broken]}
@@ -132,10 +132,10 @@ def check_queue(world: World, case: Case, state: str, step: Step) -> None:
 
 
 @killed("ExtractData", DRAIN, "every message is in the queue or in an object; one in both is counted once")
-def test_of_a_drain(published: World, case: Case, step: Step) -> None:
+def test_a_kill_during_a_drain(published: World, case: Case, step: Step) -> None:
     check_queue(published, case, "ExtractData", step)
 
 
 @killed("LoadData (queue)", LOAD_QUEUE, "the messages' ids are remembered with their rows or not at all")
-def test_of_a_load_of_the_queue(published: World, case: Case, step: Step) -> None:
+def test_a_kill_during_a_load_of_the_queue(published: World, case: Case, step: Step) -> None:
     check_queue(published, case, "LoadData", step)

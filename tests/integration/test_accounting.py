@@ -56,11 +56,11 @@ def write_past(ground: Ground, day: date, records: int) -> str:
         (datetime(2026, 3, 1, 23, 59, tzinfo=UTC), date(2024, 12, 2)),
     ],
 )
-def test_cloudwatch_has_every_sum_of_a_day_or_the_day_does_not_count(now: datetime, first: date) -> None:
+def test_a_day_with_missing_cloudwatch_sums_does_not_count(now: datetime, first: date) -> None:
     assert first_day(now) == first
 
 
-def test_what_cloudwatch_has_forgotten_is_not_missed(ground: Ground) -> None:
+def test_sums_that_cloudwatch_no_longer_keeps_are_not_missed(ground: Ground) -> None:
     ground.count("TopicMatch", 3, noon(DAY))
     for lane in Lane:
         ground.load(lane, ground.key(lane, noon(LONG_AGO)), {LONG_AGO: 5}, loaded=5)
@@ -79,7 +79,7 @@ def test_an_object_of_two_days_counts_with_the_first_day_s_messages(ground: Grou
     assert lanes(ground)[Lane.lake] == (0, 2, 1, -3)
 
 
-def test_history_counts_however_long_ago(ground: Ground) -> None:
+def test_history_counts_however_old_it_is(ground: Ground) -> None:
     key = write_past(ground, LONG_AGO, 4)
     assert lanes(ground)[Lane.lake] == (4, 0, 4, 0)
     ground.load(Lane.lake, key, {LONG_AGO: 4}, loaded=4)
@@ -87,12 +87,12 @@ def test_history_counts_however_long_ago(ground: Ground) -> None:
     assert lanes(ground)[Lane.lake] == (6, 4, 2, 0)
 
 
-def test_what_lies_in_no_hour_partition_is_no_message(ground: Ground) -> None:
+def test_objects_outside_hour_partitions_hold_no_messages(ground: Ground) -> None:
     put(ground, f"raw-data/{ground.stream.stream}/notes.txt", DAY, DAY, DAY)
     assert lanes(ground)[Lane.lake] == (0, 0, 0, 0)
 
 
-def test_what_firehose_lost_is_in_flight_only_while_it_may_be_trying(ground: Ground) -> None:
+def test_records_that_firehose_lost_are_in_flight_only_while_it_may_retry(ground: Ground) -> None:
     long_past = datetime.now(UTC) - FIREHOSE_TRIES - timedelta(minutes=2)
     for metric, number in (("TopicMatch", 10), ("IncomingRecords", 10), ("DeliveryToS3.Records", 4)):
         ground.count(metric, number, long_past)
@@ -111,7 +111,7 @@ scopes = st.sampled_from([Scope.since, Scope.of_day, Scope.history_of_day]).flat
 
 @settings(max_examples=20)
 @given(objects=ledgers, scope=scopes)
-def test_the_ledger_counts_the_messages_that_the_scope_says(
+def test_the_ledger_counts_the_messages_of_its_scope(
     warehouse: Connection, aws: Emulator, objects: list[tuple[bool, dict[date, int]]], scope: Scope
 ) -> None:
     ground = Ground(warehouse, aws)

@@ -71,7 +71,7 @@ def test_all_four_are_healthy(airflow: Airflow) -> None:
     assert airflow.health() == dict.fromkeys(COMPONENTS)
 
 
-def test_only_the_one_user_with_the_generated_password_gets_in(airflow: Airflow, api: httpx.Client) -> None:
+def test_only_the_user_with_the_generated_password_can_log_in(airflow: Airflow, api: httpx.Client) -> None:
     assert api.get("/dags").status_code == httpx.codes.OK
     assert httpx.get(f"{airflow.url}/api/v2/dags", trust_env=False).status_code == httpx.codes.UNAUTHORIZED
     with pytest.raises(TelemetryError, match="gave no token to admin"):
@@ -99,7 +99,7 @@ def test_nothing_listens_beyond_loopback(airflow: Airflow, state: State) -> None
     assert set(listening(family(state))) == {("127.0.0.1", state.port("airflow-api-server"))}
 
 
-def test_no_secret_is_told(airflow: Airflow, state: State) -> None:
+def test_no_secret_is_printed(airflow: Airflow, state: State) -> None:
     secrets = {path.name: path.read_text() for path in (state.folder / "secrets").iterdir() if path.suffix != ".json"}
     assert {"airflow-admin", "airflow-jwt-secret", "airflow-fernet", "postgres-airflow"} <= secrets.keys()
     told = [" ".join(process.cmdline()) for process in family(state)]
@@ -109,14 +109,14 @@ def test_no_secret_is_told(airflow: Airflow, state: State) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
-def test_starting_again_leaves_all_as_it_is_and_migrates_nothing(airflow: Airflow, state: State) -> None:
+def test_a_second_start_changes_and_migrates_nothing(airflow: Airflow, state: State) -> None:
     before, password = state.read(PROCESSES), airflow.password
     airflow.start()
     assert state.read(PROCESSES) == before
     assert airflow.password == password
 
 
-def test_a_killed_process_is_told_and_comes_back_alone(airflow: Airflow, state: State) -> None:
+def test_a_killed_process_is_reported_and_restarted_alone(airflow: Airflow, state: State) -> None:
     before = state.read(PROCESSES)
     psutil.Process(before["airflow-triggerer"]["pid"]).kill()
     wait_until(lambda: airflow.health()["airflow-triggerer"] == "not running", what="the kill", timeout=60)

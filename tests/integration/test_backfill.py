@@ -157,13 +157,13 @@ def filled(api: AirflowApi) -> list[str]:
     return [run.run_id for run in progress.runs]
 
 
-def test_its_runs_are_all_that_count(airflow: Server, api: AirflowApi) -> None:
+def test_a_backfill_counts_only_its_own_runs(airflow: Server, api: AirflowApi) -> None:
     airflow.add("manual", datetime(2026, 3, 2, 14, 7, tzinfo=UTC))
     airflow.add("manual", datetime(2026, 3, 2, 15, 7, tzinfo=UTC), "failed")
     assert filled(api) == [f"backfill__{half_past_midnight(day).isoformat()}" for day in DAYS]
 
 
-def test_a_scheduled_run_that_is_run_again_is_its_own(airflow: Server, api: AirflowApi) -> None:
+def test_a_scheduled_run_that_is_rerun_belongs_to_the_backfill(airflow: Server, api: AirflowApi) -> None:
     scheduled = airflow.add("scheduled", half_past_midnight(LAST), "failed")
     assert scheduled["dag_run_id"] in filled(api)
 
@@ -204,7 +204,7 @@ def test_a_day_that_is_not_over_is_not_asked_for(airflow: Server, api: AirflowAp
     assert airflow.asked == []
 
 
-def test_a_person_who_waits_no_longer_is_told_that_airflow_continues(airflow: Server, api: AirflowApi) -> None:
+def test_an_interrupted_wait_says_that_airflow_continues(airflow: Server, api: AirflowApi) -> None:
     told: list[str] = []
 
     def stop(_: int) -> None:

@@ -209,7 +209,7 @@ def test_every_payload_ends_where_it_should(
     assert rows(warehouse, "SELECT count(*) FROM loads WHERE status = 'succeeded'") == [(1,)]
 
 
-def test_good_messages_are_as_if_they_were_alone(warehouse: Connection) -> None:
+def test_good_messages_are_loaded_as_if_they_were_alone(warehouse: Connection) -> None:
     """Every column, ids too."""
     everything = said_by_all(HOUR_START)["environment"]
     alone = [one for one in everything if "neighbour" in one.name]
@@ -364,7 +364,7 @@ def check_generated(warehouse: Connection, keys: list[str], before: list[tuple[A
     assert rows(warehouse, "SELECT count(*) FROM quarantine WHERE key = ANY(%s)", keys) == [(bad,)]
 
 
-def test_the_corpus_is_as_large_as_was_promised() -> None:
+def test_the_corpus_has_its_promised_size() -> None:
     payloads, objects = corpus.payloads(HOUR_START), corpus.objects(HOUR_START)
     assert (len(payloads), len(objects)) >= (1300, 140)
     assert len({one.content for one in payloads}) >= 900

@@ -66,7 +66,7 @@ def test_status_has_services_and_streams(stack: Stack) -> None:
     assert "unaccounted" in text
 
 
-def test_a_message_is_in_flight_until_it_is_in_the_ledger(stack: Stack) -> None:
+def test_a_message_is_in_flight_until_the_ledger_has_it(stack: Stack) -> None:
     before = lanes(stack)
     said = stack.run(
         "simulate", "--messages", "500", "--duplicate", "10%", "--malformed", "0.1", "--late", "0.1", "--seed", "7"
@@ -90,7 +90,7 @@ def test_a_message_is_in_flight_until_it_is_in_the_ledger(stack: Stack) -> None:
     assert lake["duplicate"] >= queue["loaded"]
 
 
-def test_what_is_quarantined_is_shown_with_its_bytes(stack: Stack) -> None:
+def test_quarantine_show_prints_the_bytes(stack: Stack) -> None:
     stack.run("simulate", "--messages", "10", "--malformed", "1", "--seed", "8")
     stack.run("run", STREAM, "--queue")
     rows = stack.json("quarantine", "list", "--stream", STREAM, "--limit", "10")
@@ -167,7 +167,7 @@ def test_logs_doctor_and_migrate(stack: Stack) -> None:
     assert not [finding for finding in findings if finding["level"] == "bad"]
 
 
-def test_a_broker_that_is_not_there_and_a_certificate_that_is_not_active(stack: Stack, tmp_path: Path) -> None:
+def test_a_missing_broker_and_an_inactive_certificate_are_errors(stack: Stack, tmp_path: Path) -> None:
     done = stack.run("simulate", check=False, TELEMETRY_MQTT_PORT="1")
     assert done.returncode == 1
     assert "MQTT broker at 127.0.0.1:1 cannot be reached" in done.stderr
@@ -198,7 +198,7 @@ def test_the_simulator_function_publishes_down_both_lanes(stack: Stack) -> None:
     wait_until(arrived, what="the function's messages in both lanes", timeout=60)
 
 
-def test_in_the_end_nothing_is_left_for_the_day(stack: Stack) -> None:
+def test_after_all_loads_nothing_is_left_for_the_day(stack: Stack) -> None:
     stack.run("run", STREAM, "--queue")
     stack.run("run", STREAM, "--hour", "now")
     (load,) = stack.json("run", STREAM, "--day", datetime.now(UTC).date().isoformat())

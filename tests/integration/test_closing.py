@@ -32,7 +32,9 @@ from telemetry_airflow.operators.close_day import CloseDayOperator
 
 
 @pytest.mark.parametrize("devices", [0, 50])
-def test_a_day_closed_again_and_at_once_is_on_the_record_once(ground: Ground, database: Login, devices: int) -> None:
+def test_a_day_closed_repeatedly_and_concurrently_is_recorded_once(
+    ground: Ground, database: Login, devices: int
+) -> None:
     ground.readings(*((f"d{n}", noon(DAY), 1.0, n, "x", True) for n in range(devices)))
     ground.close()
     before = rollup_of(ground), checks_of(ground)
@@ -52,7 +54,7 @@ def test_a_day_closed_again_and_at_once_is_on_the_record_once(ground: Ground, da
     assert sorted(one.lane for one in recorded) == ["lake", "queue"]
 
 
-def test_the_function_s_answer_is_told_in_words(warehouse: Connection, aws: Emulator) -> None:
+def test_the_functions_result_is_described_in_words(warehouse: Connection, aws: Emulator) -> None:
     provision_queues(LocalDeployment(aws.url, load_settings(), {"telemetry": contract("telemetry")}))
     put_raw([envelope(reading(temperature=999.0), received_at=noon(DAY)).encode()], hour=noon(DAY))
     Execution("telemetry", kind="daily", interval=Interval.day(DAY)).run()
@@ -106,7 +108,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     return json.loads(ended.out) if "--json" in arguments else ended.out
 
 
-def test_the_command_line_lists_what_was_found(
+def test_the_command_line_lists_the_results(
     warehouse: Connection, aws: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ground = Ground(warehouse, aws, stream=contract("telemetry", temperature="double!", note="string"))
@@ -146,7 +148,7 @@ def close_by_airflow(day: date, stream: str = "telemetry") -> None:
     CloseDayOperator(task_id="close_day", stream=stream).execute(context)
 
 
-def test_airflow_s_task_shows_what_was_found_and_fails_where_a_message_is_lost(
+def test_the_airflow_task_shows_the_results_and_fails_if_a_message_is_lost(
     deployed: LocalDeployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     day = DAY - timedelta(days=1)
@@ -159,12 +161,12 @@ def test_airflow_s_task_shows_what_was_found_and_fails_where_a_message_is_lost(
     close_by_airflow(day - timedelta(days=1))
 
 
-def test_airflow_s_task_leaves_a_day_that_is_not_over() -> None:
+def test_the_airflow_task_does_not_close_an_unfinished_day() -> None:
     with pytest.raises(AirflowSkipException, match="is not over"):
         close_by_airflow(TODAY)
 
 
-def test_airflow_s_task_is_retried_when_the_function_fails(deployed: LocalDeployment) -> None:
+def test_the_airflow_task_is_retried_when_the_function_fails(deployed: LocalDeployment) -> None:
     with pytest.raises(AirflowException, match="DataQualityFunction: There is no stream 'nothing'") as failure:
         close_by_airflow(DAY, "nothing")
     assert not isinstance(failure.value, AirflowFailException)

@@ -64,7 +64,7 @@ def test_devices_that_fell_silent_are_counted_and_named(ground: Ground) -> None:
     assert closed.silent == ["d0", "d2"]
 
 
-def test_a_day_that_is_closed_again_is_judged_anew(ground: Ground) -> None:
+def test_a_day_closed_again_is_checked_again(ground: Ground) -> None:
     ground.close()
     fewer = {name: one for name, one in ground.stream.fields.items() if name != "note"}
     ground.stream = ground.stream.model_copy(update={"fields": fewer})

@@ -43,7 +43,7 @@ def slow(seconds: float) -> Any:
     return client
 
 
-def test_a_look_that_takes_long_sees_every_message_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_peek_sees_every_message_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues, "VISIBILITY_TIMEOUT", 1)
     monkeypatch.setattr(queues, "PEEKS_A_SECOND_MIN", 1)
     ids = send_dead(ground, 30)
@@ -51,7 +51,7 @@ def test_a_look_that_takes_long_sees_every_message_once(ground: Ground, monkeypa
     assert visible(ground) == 60, "they are given back at once"
 
 
-def test_a_count_that_is_short_is_no_count(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_count_is_refused(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queues, "VISIBILITY_TIMEOUT", 1)
     monkeypatch.setattr(queues, "PEEKS_A_SECOND_MIN", 10_000)
     send_dead(ground, 30)
@@ -87,9 +87,7 @@ def test_days_that_are_closed_at_once_see_all_dead_letters(ground: Ground, datab
     assert at_once(2, close) == []
 
 
-def test_of_more_dead_letters_than_can_be_counted_the_error_says_so(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_dead_letters_than_can_be_counted_are_an_error(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_lane, "DEAD_LETTERS_MAX", 5)
     send_dead(ground, 3)
     with pytest.raises(DayNotReadyError, match=r"has 6 messages, but at most 5 dead letters .* dlq redrive"):
@@ -97,7 +95,7 @@ def test_of_more_dead_letters_than_can_be_counted_the_error_says_so(
     assert visible(ground) == 6
 
 
-def test_no_body_is_kept(ground: Ground) -> None:
+def test_peeking_keeps_no_message_body(ground: Ground) -> None:
     ids = send_dead(ground, 150, note="x" * 70_000)
     tracemalloc.start()
     try:

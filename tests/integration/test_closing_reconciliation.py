@@ -108,7 +108,7 @@ def test_a_day_of_history_adds_up_before_and_after_it_is_loaded(warehouse: Conne
     assert ground.lanes() == {Lane.lake: (5, 5, 0, 0), Lane.queue: (0, 0, 0, 0)}
 
 
-def test_of_a_day_that_cloudwatch_has_forgotten_history_alone_is_counted(warehouse: Connection, aws: Emulator) -> None:
+def test_only_history_is_counted_for_a_day_that_cloudwatch_no_longer_has(warehouse: Connection, aws: Emulator) -> None:
     long_ago = date(2020, 7, 13)
     ground = Ground(warehouse, aws, stream=contract("telemetry", temperature="double!", humidity="double!"))
     records = [(noon(long_ago), json.dumps(reading(n)).encode()) for n in range(5)]
@@ -119,13 +119,13 @@ def test_of_a_day_that_cloudwatch_has_forgotten_history_alone_is_counted(warehou
     assert ground.lanes(long_ago) == {Lane.lake: (5, 5, 0, 0)}
 
 
-def test_what_others_put_into_the_lake_was_not_published(ground: Ground) -> None:
+def test_objects_put_into_the_lake_by_others_were_not_published(ground: Ground) -> None:
     key = ground.key(Lane.lake, noon(DAY))
     s3().put_object(Bucket=Deployment.from_environment().raw_bucket, Key=key, Body=b"{}\n{}\n")
     assert ground.lanes()[Lane.lake] == (0, 0, 2, -2)
 
 
-def test_what_firehose_holds_is_in_flight_only_while_it_can_hold_it(ground: Ground) -> None:
+def test_records_in_firehose_are_in_flight_only_while_it_can_buffer_them(ground: Ground) -> None:
     end = Interval.day(DAY).end
     ground.count("TopicMatch", 10, end - timedelta(minutes=1))
     ground.count("IncomingRecords", 10, end - timedelta(minutes=1))
@@ -138,7 +138,7 @@ def test_what_firehose_holds_is_in_flight_only_while_it_can_hold_it(ground: Grou
     assert ground.lanes(now=end + grace)[Lane.lake] == (10, 4, 0, 6)
 
 
-def test_what_firehose_lost_before_is_not_in_its_buffer(ground: Ground) -> None:
+def test_records_that_firehose_lost_earlier_are_not_in_its_buffer(ground: Ground) -> None:
     end = Interval.day(DAY).end
     ground.count("IncomingRecords", 7, noon(BEFORE))
     for metric in ("TopicMatch", "IncomingRecords"):
@@ -146,7 +146,7 @@ def test_what_firehose_lost_before_is_not_in_its_buffer(ground: Ground) -> None:
     assert ground.lanes(now=end + timedelta(seconds=1))[Lane.lake] == (2, 0, 2, 0)
 
 
-def test_a_day_whose_messages_wait_in_the_queue_cannot_be_closed(ground: Ground) -> None:
+def test_a_day_with_messages_in_the_queue_cannot_be_closed(ground: Ground) -> None:
     queue = queue_url(sqs(), ground.settings.names.queue(ground.stream.stream))
     ground.close()
     sqs().send_message(QueueUrl=queue, MessageBody=envelope({}))
@@ -164,7 +164,7 @@ def test_a_day_that_is_not_over_cannot_be_closed(ground: Ground) -> None:
         ground.close(TODAY)
 
 
-def test_it_is_counted_again_until_it_adds_up() -> None:
+def test_a_day_is_counted_again_until_it_adds_up() -> None:
     wrong, right = ({Lane.lake: LaneSums(3, accounted, 3, 0, 0, 0, in_flight=0)} for accounted in (2, 3))
     counts = iter([wrong, right, wrong])
     assert count_until_it_adds_up(lambda: next(counts)) == right

@@ -30,7 +30,7 @@ def test_the_address_may_come_from_the_environment(
 
 
 @pytest.mark.parametrize("address", ["", "warehouse", "warehouse:port/telemetry", "warehouse:5432"])
-def test_an_address_that_is_missing_or_none_is_told(
+def test_a_missing_or_invalid_address_is_an_error(
     managed_secret: str, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TELEMETRY_DATABASE_ADDRESS", address)

@@ -122,7 +122,7 @@ def test_a_backfill_takes_both_days_once_and_again_as_another_generation(
         assert ledger.fetchall() == [{"readings": 3}]
 
 
-def test_a_failed_execution_fails_the_run_and_is_on_the_record_with_its_cause(
+def test_a_failed_execution_fails_the_run_and_is_recorded_with_its_cause(
     stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
 ) -> None:
     """The load's execution was started and stopped before the run: the run attaches to it instead of starting one."""
@@ -143,7 +143,7 @@ def test_a_failed_execution_fails_the_run_and_is_on_the_record_with_its_cause(
     assert all("wrong day" in errors[-1] for errors in failed.values())
 
 
-def test_a_cleared_run_is_another_generation_that_takes_what_is_left(
+def test_a_cleared_run_is_a_new_generation_that_loads_the_rest(
     stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
 ) -> None:
     day = next(DAYS)
@@ -165,7 +165,7 @@ def test_two_runs_of_one_day_at_once_never_load_it_twice(
     assert sum(load["loaded"] for load in loads_of(ledger, "daily", midnight(day))) == 3
 
 
-def test_a_quiet_hour_skips_the_etl_and_is_on_the_record(api: AirflowApi, ledger: RealDictCursor) -> None:
+def test_an_hour_without_objects_skips_the_etl_and_is_recorded(api: AirflowApi, ledger: RealDictCursor) -> None:
     hour = midnight(next(DAYS)) + timedelta(hours=12)
     run = finish(api, api.trigger(f"{STREAM}_hourly", partition=f"{hour:%Y-%m-%dT%H}"))
     assert run.state == "success"
@@ -175,7 +175,7 @@ def test_a_quiet_hour_skips_the_etl_and_is_on_the_record(api: AirflowApi, ledger
     assert load["execution_arn"] is None
 
 
-def test_an_hour_after_which_all_is_loaded_skips_the_etl_and_is_on_the_record(
+def test_an_hour_with_everything_loaded_skips_the_etl_and_is_recorded(
     stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
 ) -> None:
     """The hour looks back to one that was busy, whose objects are in the ledger."""
@@ -189,7 +189,7 @@ def test_an_hour_after_which_all_is_loaded_skips_the_etl_and_is_on_the_record(
     assert load["error"].endswith(" are loaded already.")
 
 
-def test_an_hour_that_lasts_is_waited_for_and_taken_as_far_as_it_has_got(
+def test_an_unfinished_hour_is_waited_for_and_loaded_as_far_as_it_arrived(
     stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
 ) -> None:
     hour, asked = Interval.hour(datetime.now(UTC)).start, datetime.now(UTC)
@@ -210,7 +210,7 @@ def test_an_hour_is_loaded(stack: Stack, api: AirflowApi, clients: Any, ledger: 
     assert (load["status"], load["loaded"]) == ("succeeded", 3)
 
 
-def test_the_upkeep_closes_an_abandoned_load_forgets_old_ids_and_makes_partitions(
+def test_maintenance_closes_abandoned_loads_deletes_old_ids_and_creates_partitions(
     api: AirflowApi, ledger: RealDictCursor
 ) -> None:
     day = midnight(next(DAYS))
@@ -237,7 +237,7 @@ def test_the_upkeep_closes_an_abandoned_load_forgets_old_ids_and_makes_partition
 @pytest.mark.parametrize(
     ("dag_id", "partition"), [(f"{STREAM}_daily", "2020-02-30"), (f"{STREAM}_hourly", "2020-07-13")]
 )
-def test_what_is_no_partition_is_refused_in_a_line(api: AirflowApi, dag_id: str, partition: str) -> None:
+def test_an_invalid_partition_is_refused_in_one_line(api: AirflowApi, dag_id: str, partition: str) -> None:
     with pytest.raises(TelemetryError, match=partition) as refusal:
         api.trigger(dag_id, partition=partition)
     assert "\n" not in refusal.value.message
@@ -274,6 +274,6 @@ def test_a_backfill_takes_no_day_that_is_not_over(api: AirflowApi) -> None:
         api.create_backfill(f"{STREAM}_daily", today, today)
 
 
-def test_a_dag_that_does_not_exist_is_not_waited_for_for_ever(api: AirflowApi) -> None:
+def test_a_missing_dag_is_not_waited_for_indefinitely(api: AirflowApi) -> None:
     with pytest.raises(TelemetryError, match="the DAG nothing_daily"):
         api.wait_for_dag("nothing_daily", timeout=2)

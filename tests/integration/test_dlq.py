@@ -121,7 +121,7 @@ def test_a_dead_letter_is_counted_shown_and_loaded_after_its_redrive(
     aws.client("iot").delete_topic_rule(ruleName=rule)
 
 
-def test_a_look_changes_nothing_and_can_be_repeated_at_once(queues: tuple[str, str]) -> None:
+def test_listing_dead_letters_changes_nothing_and_can_be_repeated_at_once(queues: tuple[str, str]) -> None:
     _, dead = queues
     send(dead, [etl.envelope(reading(number)) for number in range(25)])
     for limit, expected in ((100, 25), (25, 25), (7, 7), (0, 0)):
@@ -162,7 +162,7 @@ def test_large_messages_are_sent_in_calls_that_sqs_takes(aws: Emulator, queues: 
 
 
 @pytest.mark.parametrize("enveloped", [True, False])
-def test_one_that_dies_between_send_and_delete_counts_no_message_twice(
+def test_a_redrive_killed_between_send_and_delete_counts_no_message_twice(
     queues: tuple[str, str], warehouse: Connection, monkeypatch: pytest.MonkeyPatch, enveloped: bool
 ) -> None:
     """The message is in both queues, with two ids of SQS's: its envelope's is the same, also where we made that."""
@@ -181,7 +181,7 @@ def test_one_that_dies_between_send_and_delete_counts_no_message_twice(
     assert len(table_of(warehouse)) == 5
 
 
-def test_a_message_that_sqs_refuses_stays_and_is_said(
+def test_a_message_that_sqs_refuses_stays_and_is_reported(
     queues: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     queue, dead = queues

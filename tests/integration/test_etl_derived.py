@@ -21,7 +21,7 @@ def test_objects_of_like_names_are_loaded_each(warehouse: Connection) -> None:
     assert ledger_of(warehouse) == [(1, 0, 1, 1, 0, 0)] * 4
 
 
-def test_what_was_made_of_another_version_of_an_object_is_not_loaded(warehouse: Connection) -> None:
+def test_a_file_made_from_another_version_of_the_object_is_not_loaded(warehouse: Connection) -> None:
     key = put_raw([reading(0)])
     execution, other = Execution("telemetry"), Execution("telemetry")
     batch = execution.transform(execution.extract())
@@ -33,7 +33,7 @@ def test_what_was_made_of_another_version_of_an_object_is_not_loaded(warehouse: 
 
 
 @pytest.mark.parametrize("change", ["DROP", "RENAME"])
-def test_what_was_made_by_another_contract_is_not_loaded(warehouse: Connection, change: str) -> None:
+def test_a_file_made_with_another_contract_is_not_loaded(warehouse: Connection, change: str) -> None:
     """Else a field that has left the contract in between would be in no column, and not in ``extra``."""
     put_raw([reading(0)])
     execution = Execution("telemetry")
@@ -55,7 +55,7 @@ def test_what_was_made_by_another_contract_is_not_loaded(warehouse: Connection, 
     assert ledger_of(warehouse) == []
 
 
-def test_a_failure_that_may_pass_is_told_before_one_that_will_not(warehouse: Connection) -> None:
+def test_a_transient_failure_is_raised_before_a_permanent_one(warehouse: Connection) -> None:
     """The state machine tries again what may pass, and nothing else."""
     for name in ("1.gz", "2.gz", "3.gz"):
         put_raw([reading(int(name[0]))], name=name)

@@ -90,9 +90,7 @@ def test_two_loaders_of_one_object_at_once_load_it_once(warehouse: Connection, d
     assert len(table_of(warehouse)) == 2000
 
 
-def test_loaders_of_the_same_readings_in_any_order_do_not_block_each_other_for_ever(
-    warehouse: Connection, database: Login
-) -> None:
+def test_loaders_of_the_same_readings_in_any_order_do_not_deadlock(warehouse: Connection, database: Login) -> None:
     """Different objects, the same keys: without one order of locks PostgreSQL would have to kill a loader."""
     for step in (1, 7, 11, 13):  # each a different order of the same numbers
         put_raw(reading(number * step % 3000) for number in range(3000))
@@ -155,7 +153,7 @@ def test_a_load_that_failed_still_counts_what_it_committed(warehouse: Connection
     assert Execution("telemetry").run()["loaded"] == 20
 
 
-def test_an_object_that_is_gone_fails_the_load_and_not_its_neighbours(warehouse: Connection) -> None:
+def test_a_missing_object_fails_the_load_but_not_its_neighbours(warehouse: Connection) -> None:
     gone = put_raw([reading(0)])
     changed = put_raw([reading(1)])
     put_raw([reading(2)])
@@ -367,14 +365,14 @@ def test_the_recorded_messages_are_equal_to_their_rows_by_sql(warehouse: Connect
         ({"end": None}, "end"),
     ],
 )
-def test_a_request_that_is_none_is_a_clear_error(warehouse: Connection, change: dict[str, Any], named: str) -> None:
+def test_an_invalid_request_is_a_clear_error(warehouse: Connection, change: dict[str, Any], named: str) -> None:
     request = {**Execution("telemetry").request, **change}
     with pytest.raises(TelemetryError, match=named):
         etl.call("data_extraction", request)
     assert rows(warehouse, "SELECT count(*) FROM loads") == [(0,)]
 
 
-def test_an_execution_that_failed_before_it_began_is_on_the_record_too(warehouse: Connection, aws: Emulator) -> None:
+def test_an_execution_that_failed_before_it_began_is_recorded(warehouse: Connection, aws: Emulator) -> None:
     execution = Execution("telemetry")
     execution.fail("DatabaseUnreachableError", "The warehouse cannot be reached\0")
     ((name, status, error),) = rows(warehouse, "SELECT execution_name, status, error FROM loads")

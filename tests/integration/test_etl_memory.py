@@ -63,7 +63,7 @@ def peaks(number: int) -> tuple[int, int]:
     return transforming, loading
 
 
-def test_an_object_eight_times_as_large_needs_no_more_memory(warehouse: Connection) -> None:
+def test_memory_does_not_grow_with_the_size_of_the_object(warehouse: Connection) -> None:
     small, large = peaks(25_000), peaks(200_000)
     assert rows(warehouse, "SELECT sum(loaded), sum(duplicate) FROM load_objects") == [(200_000, 25_000)]
     for few, many in zip(small, large, strict=True):

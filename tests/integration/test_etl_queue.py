@@ -153,7 +153,7 @@ def test_kill_before_put_leaves_every_message_in_the_queue(warehouse: Connection
     assert queue_execution().run()["loaded"] == 30
 
 
-def test_what_a_dead_drain_wrote_is_taken_by_the_next_load(warehouse: Connection) -> None:
+def test_objects_of_a_killed_drain_are_loaded_by_the_next_load(warehouse: Connection) -> None:
     queue = new_queue()
     send(queue, map(reading, range(20)))
     assert drained(queue, name="died-after-this") == 20
@@ -173,7 +173,7 @@ def test_a_drain_run_again_under_the_same_name_changes_no_object(warehouse: Conn
     assert queue_execution().run()["loaded"] == 40
 
 
-def test_a_drain_keeps_to_its_limits() -> None:
+def test_a_drain_respects_its_limits() -> None:
     queue = new_queue()
     send(queue, map(reading, range(60)))
     assert drained(queue, queue_batch_messages=35, queue_object_messages=20) == 35
@@ -186,7 +186,7 @@ def test_a_drain_keeps_to_its_limits() -> None:
     assert [len(etl.gunzip(content).splitlines()) for content in singles] == [1] * 25
 
 
-def test_a_drain_out_of_time_leaves_the_rest() -> None:
+def test_a_drain_that_runs_out_of_time_leaves_the_rest() -> None:
     queue = new_queue()
     send(queue, map(reading, range(300)))
     asked = iter([False, True])
@@ -204,7 +204,7 @@ def test_a_drain_out_of_time_leaves_the_rest() -> None:
     assert moved + queue_depth(queue) == 300
 
 
-def test_a_drain_takes_what_was_sent_before_it_began_and_ends(aws: Emulator) -> None:
+def test_a_drain_takes_messages_sent_before_it_began_and_ends(aws: Emulator) -> None:
     """Devices never stop to send; a drain that waits for an empty queue would not end."""
     queue = new_queue()
     send(queue, map(reading, range(10)))

@@ -92,7 +92,7 @@ def test_a_run_joins_the_load_of_its_interval_that_is_running(warehouse: Connect
     assert opened(warehouse, "run-2") == opened(warehouse, "run-1")
 
 
-def test_a_wanted_reprocess_is_a_new_generation(warehouse: Connection) -> None:
+def test_a_requested_reprocess_is_a_new_generation(warehouse: Connection) -> None:
     first = opened(warehouse)
     close_load(warehouse, first.load_id)
     second = opened(warehouse, attempt=1)
@@ -142,7 +142,7 @@ def test_a_load_is_closed_with_what_its_objects_count(warehouse: Connection) -> 
     assert {**asdict(again), "ended_at": closed.ended_at} == asdict(closed)
 
 
-def test_a_load_without_objects_is_empty_and_may_say_why(warehouse: Connection) -> None:
+def test_a_load_without_objects_is_empty_and_may_have_a_reason(warehouse: Connection) -> None:
     load = opened(warehouse)
     assert close_load(warehouse, load.load_id).status == "empty"
     quiet = close_load(warehouse, load.load_id, status="empty", error="No object arrived.")
@@ -207,7 +207,7 @@ def test_counts_are_by_stream_lane_and_partition(warehouse: Connection) -> None:
     assert len(counts(warehouse, end=HOUR_START + HOUR)) == 2
 
 
-def test_the_keys_that_are_loaded_are_found_however_many_are_asked_for(warehouse: Connection) -> None:
+def test_loaded_keys_are_found_for_any_number_of_keys(warehouse: Connection) -> None:
     load = opened(warehouse)
     names = ("k-0", "k-1500", "k-2999")
     for name in names:
@@ -217,7 +217,7 @@ def test_the_keys_that_are_loaded_are_found_however_many_are_asked_for(warehouse
     assert loaded_keys(warehouse, "other", [key_of("k-0")]) == set()
 
 
-def test_the_objects_that_are_not_loaded_are_found_in_their_order(warehouse: Connection) -> None:
+def test_unloaded_objects_are_found_in_order(warehouse: Connection) -> None:
     add_object(warehouse, opened(warehouse), "b", 1, 0, 1, 0, 0)
     places = [("raw", "c"), ("raw", "b"), ("other", "b"), ("raw", "a")]
     objects = [RawObject(bucket, key_of(name), etag="", bytes=10, lane=Lane.lake) for bucket, name in places]
@@ -226,7 +226,7 @@ def test_the_objects_that_are_not_loaded_are_found_in_their_order(warehouse: Con
 
 @pytest.mark.parametrize("table", ["load_objects", "loads"])
 @pytest.mark.parametrize("column", ["rows_read", "loaded", "duplicate", "quarantined"])
-def test_the_database_refuses_what_does_not_conserve_its_rows(warehouse: Connection, table: str, column: str) -> None:
+def test_the_database_refuses_counts_that_do_not_add_up(warehouse: Connection, table: str, column: str) -> None:
     add_object(warehouse, opened(warehouse), "a", 4, 0, 2, 1, 1)
     with pytest.raises(psycopg2.errors.CheckViolation), transaction(warehouse) as cursor:
         cursor.execute(f"UPDATE {table} SET {column} = {column} + 1")

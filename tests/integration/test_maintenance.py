@@ -74,13 +74,13 @@ def test_a_load_whose_execution_is_over_is_closed_and_says_why(
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE"])
-def test_a_load_under_way_is_left_alone(warehouse: Connection, status: str) -> None:
+def test_a_running_load_is_left_alone(warehouse: Connection, status: str) -> None:
     load = opened(warehouse)
     assert closed(warehouse, ExecutionStatus(load.execution_name, status)) == []
     assert find_load(warehouse, load.load_id).status == "running"
 
 
-def test_a_load_that_began_just_now_is_left_alone(warehouse: Connection) -> None:
+def test_a_load_that_has_just_begun_is_left_alone(warehouse: Connection) -> None:
     load = opened(warehouse, minutes_ago=14)
     assert closed(warehouse, None) == []
     assert find_load(warehouse, load.load_id).status == "running"
@@ -106,7 +106,7 @@ def test_a_load_whose_execution_starts_after_all_is_closed_by_it(warehouse: Conn
     assert (found.status, found.error) == ("empty", None)
 
 
-def test_run_at_once_each_load_is_closed(warehouse: Connection, database: Login) -> None:
+def test_concurrent_runs_close_each_load(warehouse: Connection, database: Login) -> None:
     loads = [opened(warehouse, number) for number in range(20)]
 
     def run(_: int) -> None:
@@ -166,7 +166,7 @@ def test_the_tasks_keep_all_streams(warehouse: Connection) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_stream_without_a_table_keeps_no_other_from_its_partitions(warehouse: Connection) -> None:
+def test_a_stream_without_a_table_does_not_block_the_others(warehouse: Connection) -> None:
     last = partition_name("telemetry_readings", Month.of(datetime.now(UTC)).plus(3))
     with warehouse, warehouse.cursor() as cursor:
         cursor.execute(f"DROP TABLE environment_readings, {last}")
@@ -175,7 +175,7 @@ def test_a_stream_without_a_table_keeps_no_other_from_its_partitions(warehouse: 
     assert rows(warehouse, "SELECT to_regclass(%s) IS NOT NULL", last) == [(True,)]
 
 
-def test_the_task_makes_the_tables_of_a_new_warehouse(empty_database: Connection, aws: Emulator) -> None:
+def test_the_task_creates_the_tables_of_a_new_warehouse(empty_database: Connection, aws: Emulator) -> None:
     task: BaseOperator = MigrateOperator(task_id="migrate")
     assert "0001_ledger.sql" in str(task.execute({}))
     assert rows(empty_database, "SELECT count(*) FROM telemetry_readings") == [(0,)]

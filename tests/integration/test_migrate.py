@@ -51,7 +51,7 @@ def test_a_table_is_made_for_every_stream(empty_database: Connection) -> None:
     }
 
 
-def test_run_again_it_changes_nothing(empty_database: Connection) -> None:
+def test_a_second_migration_changes_nothing(empty_database: Connection) -> None:
     migrate(empty_database, door(open="boolean"))
     assert migrate(empty_database, door(open="boolean")) == []
 
@@ -66,13 +66,13 @@ def test_a_new_field_is_a_new_nullable_column_and_keeps_the_rows(empty_database:
     assert rows(empty_database, 'SELECT device_id, open, "order" FROM door_readings') == [("d", True, None)]
 
 
-def test_a_field_that_is_gone_keeps_its_column(empty_database: Connection) -> None:
+def test_a_removed_field_keeps_its_column(empty_database: Connection) -> None:
     migrate(empty_database, door(open="boolean", level="double"))
     assert migrate(empty_database, door(open="boolean")) == []
     assert "level" in columns(empty_database)
 
 
-def test_a_changed_type_is_refused_and_nothing_is_done(empty_database: Connection) -> None:
+def test_a_changed_type_is_refused_and_nothing_changes(empty_database: Connection) -> None:
     migrate(empty_database, door(level="double"))
     with pytest.raises(TelemetryError, match="Stream door: field level is text in the contract, but double precision"):
         migrate(empty_database, door(new="string", level="string"))
@@ -80,7 +80,9 @@ def test_a_changed_type_is_refused_and_nothing_is_done(empty_database: Connectio
 
 
 @pytest.mark.parametrize("had", [True, False])
-def test_reading_ids_are_made_of_the_same_as_long_as_there_are_readings(empty_database: Connection, had: bool) -> None:
+def test_the_source_of_reading_ids_cannot_change_while_there_are_readings(
+    empty_database: Connection, had: bool
+) -> None:
     plain = door(open="boolean")
     with_id = {"door": plain["door"].model_copy(update={"message_id": PayloadPath(path="id")})}
     before, after = (with_id, plain) if had else (plain, with_id)
@@ -95,7 +97,7 @@ def test_reading_ids_are_made_of_the_same_as_long_as_there_are_readings(empty_da
     assert migrate(empty_database, before) == []
 
 
-def test_a_migration_that_was_changed_is_refused(empty_database: Connection, tmp_path: Path) -> None:
+def test_an_edited_migration_is_refused(empty_database: Connection, tmp_path: Path) -> None:
     file = tmp_path / "0001_one.sql"
     file.write_text("CREATE TABLE one (a integer);")
     assert migrate(empty_database, {}, tmp_path) == ["migration 0001_one.sql"]
@@ -114,7 +116,7 @@ def test_a_migration_that_fails_leaves_nothing(empty_database: Connection, tmp_p
     assert rows(empty_database, "SELECT to_regclass('one'), to_regclass('schema_migrations')") == [(None, None)]
 
 
-def test_two_migrations_at_once_are_as_one(empty_database: Connection, database: Login) -> None:
+def test_concurrent_migrations_run_once(empty_database: Connection, database: Login) -> None:
     done = []
 
     def run(_: int) -> None:

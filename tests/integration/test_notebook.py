@@ -253,7 +253,7 @@ def as_the_notebook_has_it(name: str) -> dict[str, Any]:
     }
 
 
-def test_the_other_stream_as_the_etl_reads_it(execute: Execute) -> None:
+def test_the_notebook_reads_the_other_stream_as_the_etl_does(execute: Execute) -> None:
     simulation = Simulation(
         find_stream("environment"), 900, NOON, NOON + 6 * HOUR, 12, duplicate=0.05, late=0.05, malformed=0.1
     )

@@ -140,7 +140,7 @@ def test_a_new_field_is_a_column_of_every_partition_also_of_later_ones(warehouse
     assert migrate(warehouse, {"telemetry": Stream.model_validate(contract)}) == []
 
 
-def test_run_at_once_they_make_each_partition_once(warehouse: Connection, database: Login) -> None:
+def test_concurrent_runs_create_each_partition_once(warehouse: Connection, database: Login) -> None:
     put(warehouse, *[PAST + timedelta(hours=n) for n in range(100)])
     made: list[tuple[str, int]] = []
 
@@ -153,7 +153,7 @@ def test_run_at_once_they_make_each_partition_once(warehouse: Connection, databa
     assert len(table_of(warehouse)) == 100
 
 
-def test_a_loader_that_began_before_commits_first_and_loses_nothing(warehouse: Connection, database: Login) -> None:
+def test_a_loader_that_began_earlier_commits_first_and_loses_nothing(warehouse: Connection, database: Login) -> None:
     put(warehouse, *[PAST + timedelta(hours=n) for n in range(5)])
     with another(database) as loader, another(database) as keeper:
         insert = "INSERT INTO telemetry_readings (device_id, event_time, reading_id, load_id) VALUES (%s, %s, %s, 1)"
@@ -200,7 +200,7 @@ def test_loaders_go_on_while_months_are_moved(warehouse: Connection, database: L
     assert rows(warehouse, "SELECT count(*) FROM telemetry_readings_default") == [(0,)]
 
 
-def test_a_table_that_is_never_free_is_said_to_be(warehouse: Connection, database: Login) -> None:
+def test_a_table_that_stays_locked_is_an_error(warehouse: Connection, database: Login) -> None:
     with another(database) as loader:
         with loader.cursor() as cursor:
             cursor.execute("LOCK TABLE telemetry_readings IN ROW EXCLUSIVE MODE")
@@ -213,7 +213,7 @@ def test_without_a_table_it_says_what_to_do(empty_database: Connection) -> None:
         ensure(empty_database)
 
 
-def test_the_months_before_one_are_those_that_have_a_partition(warehouse: Connection) -> None:
+def test_the_months_before_a_month_are_those_with_a_partition(warehouse: Connection) -> None:
     put(warehouse, FIRST, PAST)
     ensure(warehouse, own_rows=1)
     assert partitions_before(warehouse, TABLE, Month(2020, 8)) == [Month(1970, 1), Month(2020, 7)]

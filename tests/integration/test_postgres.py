@@ -81,7 +81,7 @@ def query(postgres: Postgres, text: str, database: str = "telemetry") -> list[tu
         session.close()
 
 
-def test_both_databases_are_there_each_for_its_owner_alone(shared: Postgres) -> None:
+def test_each_database_is_open_to_its_owner_only(shared: Postgres) -> None:
     shared.start()
     assert shared.health() == {"postgres": None}
     for database in ("telemetry", "airflow"):
@@ -99,7 +99,7 @@ def test_a_wrong_password_is_refused(shared: Postgres) -> None:
         psycopg2.connect(host=login.host, port=login.port, user="telemetry", password="wrong", dbname="telemetry")
 
 
-def test_what_was_committed_is_on_the_disk_and_text_is_utf8(shared: Postgres) -> None:
+def test_commits_are_synchronous_and_text_is_utf8(shared: Postgres) -> None:
     shared.start()
     for name, value in {
         "fsync": "on",
@@ -120,7 +120,7 @@ def shown(process: psutil.Process) -> str:
     return ""
 
 
-def test_it_listens_on_loopback_only_and_tells_no_password(shared: Postgres, shared_state: State) -> None:
+def test_it_listens_on_loopback_only_and_logs_no_password(shared: Postgres, shared_state: State) -> None:
     shared.start()
     process = server(shared_state)
     assert set(listening([process])) == {("127.0.0.1", shared.login().port)}
@@ -139,7 +139,7 @@ def test_starting_twice_changes_nothing(shared: Postgres, shared_state: State) -
     assert server(shared_state) == process
 
 
-def test_nothing_of_it_runs_after_stop_and_data_stay(shared: Postgres, shared_state: State) -> None:
+def test_stop_ends_all_processes_and_keeps_the_data(shared: Postgres, shared_state: State) -> None:
     shared.start()
     query(shared, "CREATE TABLE stopped AS SELECT 42 AS answer")
     family = [server(shared_state), *server(shared_state).children(recursive=True)]
@@ -150,7 +150,7 @@ def test_nothing_of_it_runs_after_stop_and_data_stay(shared: Postgres, shared_st
     assert query(shared, "SELECT answer FROM stopped") == [(42,)]
 
 
-def test_a_killed_server_comes_back_with_all_that_was_committed(shared: Postgres, shared_state: State) -> None:
+def test_a_killed_server_recovers_all_commits(shared: Postgres, shared_state: State) -> None:
     shared.start()
     query(shared, "CREATE TABLE killed AS SELECT 42 AS answer")
     busy = shared.login().connect()
@@ -162,7 +162,7 @@ def test_a_killed_server_comes_back_with_all_that_was_committed(shared: Postgres
     busy.close()
 
 
-def test_a_lock_that_names_a_strangers_process_does_not_stop_the_start(shared: Postgres, shared_state: State) -> None:
+def test_a_lock_file_with_a_foreign_pid_does_not_block_the_start(shared: Postgres, shared_state: State) -> None:
     shared.start()
     data = postgres_files.server_folder(shared_state) / "data"
     lock = (data / "postmaster.pid").read_text().splitlines()
@@ -172,7 +172,7 @@ def test_a_lock_that_names_a_strangers_process_does_not_stop_the_start(shared: P
     assert shared.health() == {"postgres": None}
 
 
-def test_a_server_that_is_not_remembered_is_told_and_left_alone(shared: Postgres, shared_state: State) -> None:
+def test_an_unknown_server_is_reported_and_left_alone(shared: Postgres, shared_state: State) -> None:
     shared.start()
     remembered = shared_state.read(PROCESSES)
     ports = shared_state.read("ports")
@@ -189,7 +189,7 @@ def test_a_server_that_is_not_remembered_is_told_and_left_alone(shared: Postgres
     assert shared.health() == {"postgres": None}
 
 
-def test_a_taken_port_is_told_and_the_next_start_works(postgres: Postgres, state: State) -> None:
+def test_a_taken_port_is_reported_and_the_next_start_works(postgres: Postgres, state: State) -> None:
     port = state.port("postgres")
     with socket.create_server(("127.0.0.1", port)):
         with pytest.raises(TelemetryError, match=rf"Port {port} .* is taken by .*\(process {os.getpid()}\)"):
@@ -198,7 +198,7 @@ def test_a_taken_port_is_told_and_the_next_start_works(postgres: Postgres, state
     assert postgres.login().port != port
 
 
-def test_a_lost_password_is_told(postgres: Postgres, state: State) -> None:
+def test_a_lost_password_is_an_error(postgres: Postgres, state: State) -> None:
     postgres.start()
     postgres.stop()
     (state.folder / "secrets" / "postgres-superuser").unlink()
@@ -207,7 +207,7 @@ def test_a_lost_password_is_told(postgres: Postgres, state: State) -> None:
     assert "telemetry reset" in caught.value.hint
 
 
-def test_an_interrupted_initialisation_is_done_again(postgres: Postgres, state: State) -> None:
+def test_an_interrupted_initialisation_is_repeated(postgres: Postgres, state: State) -> None:
     place = postgres_files.prepare(state)
     (place.folder / "data.new").mkdir()
     (place.folder / "data.new" / "PG_VERSION").write_text("18\n")
@@ -216,7 +216,7 @@ def test_an_interrupted_initialisation_is_done_again(postgres: Postgres, state: 
 
 
 @as_root
-def test_root_runs_it_as_an_unprivileged_user_who_gets_to_nothing_else(shared: Postgres, shared_state: State) -> None:
+def test_root_runs_it_as_an_unprivileged_user_without_other_access(shared: Postgres, shared_state: State) -> None:
     shared.start()
     assert server(shared_state).username() in postgres_files.UNPRIVILEGED
     assert stat.S_IMODE(shared_state.folder.stat().st_mode) == 0o710
@@ -225,7 +225,7 @@ def test_root_runs_it_as_an_unprivileged_user_who_gets_to_nothing_else(shared: P
 
 
 @as_root
-def test_out_of_that_users_reach_it_gets_a_folder_of_its_own_until_it_is_removed(state: State) -> None:
+def test_a_state_folder_out_of_that_users_reach_is_replaced_until_removal(state: State) -> None:
     private = State(state.folder / "home" / "state")
     private.folder.mkdir(parents=True)
     private.folder.parent.chmod(0o700)
@@ -261,7 +261,7 @@ def test_binaries_out_of_that_users_reach_are_copied(
 
 
 @as_root
-def test_a_normal_user_runs_it_as_themselves(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ordinary_user_runs_it_as_themselves(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = pwd.getpwnam("nobody")
     install_in(state.folder, monkeypatch)
     os.chown(state.folder, nobody.pw_uid, nobody.pw_gid)

@@ -69,14 +69,12 @@ def again(local: LocalDeployment, state: State, layer: Path, **changes: Any) -> 
     return provision(local, state, WAREHOUSE, lambda: layer, emulator_python())
 
 
-def test_the_second_time_nothing_changes(local: LocalDeployment, state: State, layer: Path) -> None:
+def test_a_second_provisioning_changes_nothing(local: LocalDeployment, state: State, layer: Path) -> None:
     assert len(local.changes) > 30
     assert again(local, state, layer) == []
 
 
-def test_a_changed_setting_changes_what_it_is_about_and_no_more(
-    local: LocalDeployment, state: State, layer: Path
-) -> None:
+def test_a_changed_setting_changes_only_its_resources(local: LocalDeployment, state: State, layer: Path) -> None:
     queue = local.settings.queue.model_copy(update={"visibility_timeout_seconds": 77})
     functions = local.settings.functions
     loading = functions.data_loading.model_copy(update={"memory_megabytes": 2048})
@@ -99,7 +97,7 @@ def test_the_simulator_is_switched_by_its_setting(local: LocalDeployment, state:
     assert events.describe_rule(Name="iot-device-simulator")["State"] == "DISABLED"
 
 
-def test_a_new_stream_gets_its_own_and_leaves_the_others_alone(
+def test_a_new_stream_gets_its_resources_and_leaves_the_others_alone(
     local: LocalDeployment, state: State, layer: Path
 ) -> None:
     third = STREAMS["telemetry"].model_copy(update={"stream": "water_level", "topic": "devices/+/water"})
@@ -120,7 +118,7 @@ def test_buckets_are_versioned_and_closed(local: LocalDeployment) -> None:
         assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
 
 
-def test_the_key_is_for_its_owner_only(local: LocalDeployment, state: State) -> None:
+def test_the_private_key_is_readable_by_its_owner_only(local: LocalDeployment, state: State) -> None:
     files = Certificates.of(state)
     for path in (files.authority, files.certificate, files.key):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -91,7 +91,7 @@ def numbers(connection: Connection) -> list[tuple[Any, ...]]:
     )
 
 
-def test_rows_that_are_readings_now_move_with_their_values(warehouse: Connection) -> None:
+def test_replayed_rows_that_are_readings_move_with_their_values(warehouse: Connection) -> None:
     put_raw([reading(1), hot(2, note="é😀"), b"nonsense", reading(3)])
     Execution("telemetry").run()
     assert numbers(warehouse) == [(4, 2, 0, 2)]

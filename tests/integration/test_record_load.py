@@ -63,7 +63,7 @@ def record(load: Load, meanwhile: Any = lambda: None) -> None:
     RecordLoadOperator(task_id="record_load", stream="telemetry", kind="hourly").execute(context)
 
 
-def test_a_load_whose_execution_never_was_is_closed_as_failed(warehouse: Connection, load: Load) -> None:
+def test_a_load_whose_execution_never_started_is_closed_as_failed(warehouse: Connection, load: Load) -> None:
     with pytest.raises(AirflowFailException, match="was never started"):
         record(load)
     assert find_load(warehouse, load.load_id).status == "failed"

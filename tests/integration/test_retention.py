@@ -65,7 +65,7 @@ def left(connection: Connection, table: str) -> int:
     return int(number)
 
 
-def test_the_ids_of_messages_are_kept_while_those_can_come_again(warehouse: Connection) -> None:
+def test_message_ids_are_kept_while_messages_can_be_redelivered(warehouse: Connection) -> None:
     day = timedelta(days=1)
     put_message_ids(warehouse, *(NOW - 36 * day for _ in range(25)), NOW - 34 * day, NOW - 14 * day, NOW)
     assert apply_retention(warehouse, STREAMS, keep(), NOW) == Removed(25, 0, 0)
@@ -74,7 +74,7 @@ def test_the_ids_of_messages_are_kept_while_those_can_come_again(warehouse: Conn
 
 
 @pytest.mark.parametrize("number", [0, 9, 10, 11, 25])
-def test_all_batches_are_taken(warehouse: Connection, number: int) -> None:
+def test_retention_runs_until_all_batches_are_done(warehouse: Connection, number: int) -> None:
     put_message_ids(warehouse, *[NOW] * number)
     put_readings(warehouse, *[NOW - timedelta(days=400)] * number)
     put_quarantined(warehouse, *[NOW] * number)
@@ -86,7 +86,7 @@ def test_all_batches_are_taken(warehouse: Connection, number: int) -> None:
     assert dropped_rows(warehouse, STREAM, "readings") == dropped_rows(warehouse, STREAM, "quarantine") == number
 
 
-def test_nothing_else_goes_unless_a_setting_says_so(warehouse: Connection) -> None:
+def test_nothing_else_is_dropped_by_default(warehouse: Connection) -> None:
     put_readings(warehouse, datetime(1970, 1, 1, tzinfo=UTC), NOW)
     put_quarantined(warehouse, datetime(2020, 1, 1, tzinfo=UTC))
     settings = load_settings().retention
@@ -94,7 +94,7 @@ def test_nothing_else_goes_unless_a_setting_says_so(warehouse: Connection) -> No
     assert (left(warehouse, TABLE), left(warehouse, "quarantine")) == (2, 1)
 
 
-def test_whole_months_of_readings_go_and_are_counted(warehouse: Connection) -> None:
+def test_whole_months_of_readings_are_dropped_and_counted(warehouse: Connection) -> None:
     kept = [NOW, datetime(2026, 9, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)]
     in_a_partition = [datetime(2026, 8, 31, 23, 59, 59, tzinfo=UTC), datetime(2026, 8, 1, tzinfo=UTC)]
     in_the_default = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 7, 31, tzinfo=UTC)]
@@ -110,7 +110,7 @@ def test_whole_months_of_readings_go_and_are_counted(warehouse: Connection) -> N
     assert dropped_rows(warehouse, STREAM, "readings") == 4
 
 
-def test_what_was_quarantined_long_ago_goes_and_is_counted_by_stream(warehouse: Connection) -> None:
+def test_old_quarantined_rows_are_deleted_and_counted_by_stream(warehouse: Connection) -> None:
     old, young = NOW - timedelta(days=31), NOW - timedelta(days=29)
     put_quarantined(warehouse, old, old, young)
     put_quarantined(warehouse, old, young, stream="environment")
@@ -119,7 +119,7 @@ def test_what_was_quarantined_long_ago_goes_and_is_counted_by_stream(warehouse: 
     assert rows(warehouse, "SELECT sum(quarantined) FROM load_objects") == [(left(warehouse, "quarantine") + 3,)]
 
 
-def test_run_at_once_each_row_is_dropped_and_counted_once(warehouse: Connection, database: Login) -> None:
+def test_concurrent_runs_drop_and_count_each_row_once(warehouse: Connection, database: Login) -> None:
     put_readings(warehouse, *[NOW - timedelta(days=400)] * 50, *[NOW - timedelta(days=800)] * 50)
     ensure_partitions(warehouse, TABLE, months_ahead=0, own_rows=50, now=NOW)
     put_readings(warehouse, *[NOW - timedelta(days=600)] * 100)
@@ -139,7 +139,7 @@ def test_run_at_once_each_row_is_dropped_and_counted_once(warehouse: Connection,
 
 
 @pytest.mark.parametrize("days", [14, 28])
-def test_ids_cannot_be_forgotten_while_their_messages_live(days: int) -> None:
+def test_message_ids_cannot_expire_before_their_messages(days: int) -> None:
     settings = load_settings().model_dump(by_alias=True)
     settings["retention"]["message_ids_days"] = days
     with pytest.raises(ValueError, match=f"message_ids_days: {days} is not more than twice"):

@@ -63,19 +63,19 @@ def skipped(task: Any, given: Any) -> str:
     return str(skip.value)
 
 
-def test_what_arrived_in_the_hour_or_late_is_to_be_loaded() -> None:
+def test_objects_of_the_hour_and_late_objects_are_to_be_loaded() -> None:
     put_raw([reading(1)])
     put_raw([reading(2)], hour=HOUR_START - LOOK_BACK * HOUR)
     assert [await_hour(hour_after(hours)) for hours in (0, 1)] == [2, 1]
 
 
-def test_an_hour_in_which_nothing_arrived_says_so() -> None:
+def test_an_hour_without_arrivals_is_skipped_with_a_reason() -> None:
     put_raw([reading(1)])
     why = skipped(await_hour, hour_after(LOOK_BACK + 1))
     assert why == "Nothing arrived from 2026-03-01T13:00Z to 2026-03-01T17:00Z."
 
 
-def test_an_hour_that_looks_back_to_loaded_objects_only_says_so() -> None:
+def test_an_hour_with_only_loaded_objects_is_skipped_with_a_reason() -> None:
     put_raw([reading(1)])
     put_raw([reading(2)])
     Execution(STREAM).run()
@@ -85,7 +85,7 @@ def test_an_hour_that_looks_back_to_loaded_objects_only_says_so() -> None:
     assert await_hour(hour_after(1)) == 1
 
 
-def test_an_hour_that_is_not_settled_is_waited_for_elsewhere() -> None:
+def test_an_unsettled_hour_is_waited_for_in_the_trigger() -> None:
     now = datetime.now(UTC)
     hour = Interval.hour(now)
     with pytest.raises(TaskDeferred) as deferred:
@@ -103,7 +103,7 @@ def test_messages_in_the_queue_are_to_be_loaded() -> None:
     assert check_queue(tick()) == 2
 
 
-def test_an_empty_queue_says_so_unless_a_drain_left_an_object_behind() -> None:
+def test_an_empty_queue_is_skipped_unless_a_drain_left_an_object() -> None:
     send(new_queue(), [reading(1)])
     queue_execution().run()
     why = skipped(check_queue, tick())

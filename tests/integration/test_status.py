@@ -79,19 +79,19 @@ def test_status_without_airflow_has_the_services_and_the_accounts(capsys: CAPTUR
     [("loads",), ("quarantine", "list"), ("quality",), ("reconciliations",), ("dlq", "list"), ("dlq", "redrive")],
     ids=" ".join,
 )
-def test_what_asks_nothing_of_airflow_works_without_it(capsys: CAPTURE, arguments: tuple[str, ...]) -> None:
+def test_commands_that_do_not_need_airflow_work_without_it(capsys: CAPTURE, arguments: tuple[str, ...]) -> None:
     ended = run_command(capsys, *arguments, "--json")
     assert (ended.code, ended.err.count("Error")) == (0, 0), ended
     json.loads(ended.out)
 
 
-def test_what_needs_all_of_the_stack_names_the_part_that_does_not_run(capsys: CAPTURE) -> None:
+def test_commands_that_need_the_whole_stack_name_the_stopped_service(capsys: CAPTURE) -> None:
     ended = run_command(capsys, "env")
     assert (ended.code, ended.out) == (1, "")
     assert "Part of the stack is not running: airflow." in ended.err
 
 
-def test_status_says_what_it_could_not_get(local: LocalDeployment, capsys: CAPTURE) -> None:
+def test_status_reports_what_it_could_not_read(local: LocalDeployment, capsys: CAPTURE) -> None:
     dead = local.settings.names.dead_letter_queue("telemetry")
     local.client("sqs").delete_queue(QueueUrl=queue_url(local.client("sqs"), dead))
     try:

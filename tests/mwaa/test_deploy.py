@@ -148,7 +148,7 @@ def test_an_environment_that_is_busy_is_waited_for(mwaa: Environments, package: 
     assert len(mwaa.updates) == 1
 
 
-def test_an_update_that_is_not_on_record_yet_is_waited_for(mwaa: Environments, package: Package) -> None:
+def test_an_update_that_is_not_visible_yet_is_waited_for(mwaa: Environments, package: Package) -> None:
     mwaa.update_statuses = ["AVAILABLE", "UPDATING"]  # the first look is at the status of before
     mwaa.error = {"ErrorCode": "X", "ErrorMessage": "Y"}
     with pytest.raises(TelemetryError, match="X: Y"):
@@ -156,7 +156,7 @@ def test_an_update_that_is_not_on_record_yet_is_waited_for(mwaa: Environments, p
 
 
 @pytest.mark.parametrize("status", ["CREATE_FAILED", "UNAVAILABLE", "DELETING", "DELETED"])
-def test_an_environment_that_is_lost_is_not_waited_for(mwaa: Environments, package: Package, status: str) -> None:
+def test_a_failed_environment_is_not_waited_for(mwaa: Environments, package: Package, status: str) -> None:
     mwaa.statuses = [status]
     with pytest.raises(TelemetryError, match=f"{NAME} is {status}"):
         deployed(package)
@@ -174,17 +174,17 @@ def test_a_package_for_another_airflow_is_refused(
 
 
 @pytest.mark.usefixtures("mwaa")
-def test_an_environment_that_is_not_there(package: Package) -> None:
+def test_a_missing_environment_is_an_error(package: Package) -> None:
     with pytest.raises(TelemetryError, match="No such environment"):
         deployed(package, "nonsense")
 
 
-def test_without_a_package(tmp_path: Path) -> None:
+def test_a_missing_package_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TelemetryError, match="There is no package"):
         deploy(NAME, tmp_path, print)
 
 
-def test_the_command_ends_in_success_or_says_why(
+def test_the_command_succeeds_or_says_why(
     mwaa: Environments, package: Package, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mwaa.update_statuses = []

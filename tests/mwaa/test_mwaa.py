@@ -118,7 +118,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_only_what_the_image_lacks_is_installed(added: set[str]) -> None:
+def test_only_packages_that_the_image_lacks_are_installed(added: set[str]) -> None:
     assert added == set()
 
 

@@ -155,5 +155,5 @@ PROOFS = {
 
 
 @pytest.mark.parametrize("resource", [gap.resource for gap in GAPS])
-def test_a_gap_is_one_still(cloud: Emulator, resource: str) -> None:
+def test_every_listed_gap_still_exists(cloud: Emulator, resource: str) -> None:
     assert PROOFS[resource](cloud), "the emulator has learned it: take it out of gaps.py"

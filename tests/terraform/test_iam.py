@@ -59,13 +59,13 @@ def wanted(applied: Applied) -> dict[str, dict[str, set[str]]]:
     return needs(named, SETTINGS)
 
 
-def test_what_airflow_and_the_notebook_call_is_written_down_with_its_places() -> None:
+def test_calls_of_airflow_and_the_notebook_are_listed_with_their_resources() -> None:
     assert PLACES["airflow"].keys() == permissions.of_airflow()
     assert PLACES["notebook"].keys() == permissions.of_notebook()
 
 
 @pytest.mark.parametrize("function", permissions.functions())
-def test_what_a_function_calls_is_written_down_with_its_places(function: str) -> None:
+def test_calls_of_every_function_are_listed_with_their_resources(function: str) -> None:
     assert PLACES[function].keys() == permissions.of_function(function)
 
 
@@ -82,7 +82,7 @@ def test_a_role_may_do_what_it_needs_and_nothing_else(
 
 
 @pytest.mark.parametrize("name", ROLES)
-def test_one_permission_more_is_noticed(
+def test_an_extra_permission_fails_the_check(
     found: dict[str, Role], wanted: dict[str, dict[str, set[str]]], name: str
 ) -> None:
     more = Statement(frozenset({"s3:DeleteObject"}), frozenset({"arn:aws:s3:::iot-raw-lake/*"}))
@@ -91,7 +91,7 @@ def test_one_permission_more_is_noticed(
 
 
 @pytest.mark.parametrize("name", [name for name in ROLES if name != "iot-warehouse-monitoring"])
-def test_one_permission_less_is_noticed(
+def test_a_missing_permission_fails_the_check(
     found: dict[str, Role], wanted: dict[str, dict[str, set[str]]], name: str
 ) -> None:
     for action in found[name].actions:
@@ -99,7 +99,7 @@ def test_one_permission_less_is_noticed(
         assert compare(replace(found[name], statements=less), wanted[name]) == [f"{name} does {action}, and may not"]
 
 
-def test_another_place_is_noticed(found: dict[str, Role], wanted: dict[str, dict[str, set[str]]]) -> None:
+def test_another_resource_fails_the_check(found: dict[str, Role], wanted: dict[str, dict[str, set[str]]]) -> None:
     role = found["iot-data-loading"]
     wider = tuple(
         replace(one, resources=frozenset({"arn:aws:s3:::*"})) if "s3:GetObject" in one.actions else one
@@ -110,12 +110,12 @@ def test_another_place_is_noticed(found: dict[str, Role], wanted: dict[str, dict
     assert len(wrong) == 3
 
 
-def test_no_action_is_a_pattern_but_those_that_mwaa_demands(found: dict[str, Role]) -> None:
+def test_no_action_is_a_wildcard_except_those_that_mwaa_requires(found: dict[str, Role]) -> None:
     patterns = {(name, action) for name, role in found.items() for action in role.actions if "*" in action}
     assert patterns == {("iot-airflow", action) for action in OF_MWAA if "*" in action}
 
 
-def test_no_resource_is_a_star_where_aws_takes_one(found: dict[str, Role]) -> None:
+def test_no_resource_is_a_wildcard_where_aws_accepts_an_arn(found: dict[str, Role]) -> None:
     anywhere = {
         action for role in found.values() for one in role.statements if "*" in one.resources for action in one.actions
     }
@@ -135,11 +135,11 @@ def test_the_key_is_used_through_the_services_that_hold_the_data(found: dict[str
 
 
 @pytest.mark.parametrize("name", ROLES)
-def test_a_service_takes_a_role_on_for_this_account_only(found: dict[str, Role], name: str) -> None:
+def test_services_assume_roles_for_this_account_only(found: dict[str, Role], name: str) -> None:
     for statement in found[name].trust["Statement"]:
         assert list(statement["Principal"]) == ["Service"]
         assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
 
 
-def test_policies_of_aws_own_are_attached_where_named(found: dict[str, Role]) -> None:
+def test_aws_managed_policies_are_attached_only_where_listed(found: dict[str, Role]) -> None:
     assert {name: set(role.managed) for name, role in found.items() if role.managed} == AWS_OWN_POLICIES

@@ -63,7 +63,7 @@ def test_everything_is_compared(provisioned: Settings, applied: Applied) -> None
         assert {path.partition("/")[0] for path in settings} == COMPARED
 
 
-def test_they_differ_by_what_is_named_only(provisioned: Settings, applied: Applied) -> None:
+def test_emulator_and_terraform_differ_only_as_listed(provisioned: Settings, applied: Applied) -> None:
     wrong = unexplained(provisioned, applied.settings, DIFFERENCES)
     assert not wrong, "\n".join(wrong)
 
@@ -80,7 +80,7 @@ def test_they_differ_by_what_is_named_only(provisioned: Settings, applied: Appli
         ("topic/iot-telemetry-alarms/KmsMasterKeyId", lambda value: "alias/aws/sns"),
     ],
 )
-def test_a_setting_that_changes_is_noticed(
+def test_a_changed_setting_fails_the_comparison(
     provisioned: Settings, applied: Applied, path: str, change: Callable[[object], object]
 ) -> None:
     changed = applied.settings | {path: change(applied.settings[path])}
@@ -88,6 +88,6 @@ def test_a_setting_that_changes_is_noticed(
     assert [line for line in wrong if line.startswith(f"{path}: ")]
 
 
-def test_a_named_difference_that_is_none_is_noticed() -> None:
+def test_a_listed_difference_that_does_not_exist_fails() -> None:
     named = Difference("queue/*/DelaySeconds", "0", "1", "it was so once")
     assert unexplained({}, {}, [named]) == ["queue/*/DelaySeconds: differs no more"]

@@ -75,7 +75,7 @@ class Worker(Base):
     }
 
 
-def test_what_runs_on_import_counts_and_what_is_only_imported_does_not(tmp_path: Path) -> None:
+def test_code_that_runs_on_import_counts_and_unused_imports_do_not(tmp_path: Path) -> None:
     eager = f"""{CLIENT}
 class Constants:
     URL = client("sqs").get_queue_url(QueueName="q")
@@ -89,7 +89,7 @@ def unused(size=client("sqs").list_queues()):
     assert needed(tmp_path, handler, eager=eager, work=work) == {"sqs:GetQueueUrl", "sqs:ListQueues"}
 
 
-def test_a_method_counts_that_only_a_framework_calls(tmp_path: Path) -> None:
+def test_methods_called_only_by_a_framework_count(tmp_path: Path) -> None:
     step = (
         f"{CLIENT}class Step:\n    def execute(self, context):\n        client('s3').get_object(Bucket='b', Key='k')\n"
     )

@@ -94,12 +94,12 @@ def test_checkov_finds_nothing(checked: dict[str, Any]) -> None:
     assert failed == []
 
 
-def test_what_checkov_skips_is_justified_in_place() -> None:
+def test_every_checkov_skip_is_justified_in_place() -> None:
     skips = [(path.name, *found.groups()) for path in FILES for found in SKIP.finditer(path.read_text())]
     assert [skip for skip in skips if len((skip[2] or "").split()) < 4] == []
 
 
-def test_every_skip_is_of_use(checked: dict[str, Any]) -> None:
+def test_every_checkov_skip_is_needed(checked: dict[str, Any]) -> None:
     """One whose resource has gone, or passes, is taken away."""
     used = {one["check_id"] for one in checked["results"]["skipped_checks"]}
     written = {found["check"] for path in FILES for found in SKIP.finditer(path.read_text())}

@@ -43,17 +43,17 @@ def test_a_mirror_is_found_in_the_usual_places(tmp_path: Path, place: str) -> No
     assert provider_mirror(environment, tmp_path) == found
 
 
-def test_no_mirror_is_none(tmp_path: Path) -> None:
+def test_no_mirror_is_found_where_there_is_none(tmp_path: Path) -> None:
     assert provider_mirror({"HOME": str(tmp_path)}, tmp_path) is None
 
 
-def test_without_mirror_and_registry_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_mirror_and_registry_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool, "REGISTRY", "http://127.0.0.1:1/")
     with pytest.raises(TerraformMissingError, match=r"`terraform providers mirror FOLDER`.*TF_PLUGIN_DIR"):
         tool.demand_registry()
 
 
-def test_without_terraform_it_is_said_where_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_terraform_the_error_says_where_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(TerraformMissingError, match=r"https://developer\.hashicorp\.com/terraform/install"):
         tool.executable()

@@ -12,5 +12,5 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("edit", [edit for one in BREAKS for edit in one.edits], ids=lambda edit: edit.file)
-def test_what_is_to_be_broken_is_there(edit: Edit) -> None:
+def test_every_break_finds_the_code_that_it_edits(edit: Edit) -> None:
     assert edit.old in (PROJECT / edit.file).read_text()

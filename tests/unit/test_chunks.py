@@ -25,7 +25,7 @@ def test_chunks_hold_everything_in_order_within_the_bounds_and_are_as_few_as_can
         assert len(chunk) == count_max or sum(size for _, size in [*chunk, following[0]]) > bytes_max
 
 
-def test_a_chunk_that_is_full_is_handed_out_before_more_is_asked_for() -> None:
+def test_a_full_chunk_is_yielded_before_more_items_are_read() -> None:
     def items() -> chain[int]:
         return chain([1, 2], (pytest.fail("asked for a third") for _ in range(1)))
 

@@ -73,7 +73,7 @@ def test_help_imports_nothing_heavy() -> None:
     ],
     ids=" ".join,
 )
-def test_without_a_stack_they_say_so(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+def test_commands_without_a_stack_say_so(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     ended = run_command(capsys, *arguments)
     assert ended.code == 1
     assert "telemetry up" in ended.err
@@ -136,13 +136,13 @@ def test_an_unknown_stream_is_named(capsys: pytest.CaptureFixture[str], argument
     assert "Streams: environment, telemetry" in ended.err
 
 
-def test_rates_of_more_than_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rates_above_one_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     ended = run_command(capsys, "simulate", "--late", "60%", "--malformed", "0.6")
     assert ended.code == 1
     assert "rates" in ended.err
 
 
-def test_a_file_that_is_not_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text('{"device_id": "a"}\nDear all,\n')
     ended = run_command(capsys, "replay", str(file), "--stream", "telemetry")
@@ -163,7 +163,7 @@ def test_logs_of_an_unknown_service(capsys: pytest.CaptureFixture[str], tmp_path
     assert run_command(capsys, "logs", "postgres", "--lines", "2").out == "2\n3\n"
 
 
-def test_a_reset_is_not_done_by_the_way(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reset_needs_a_confirmation(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     ended = run_command(capsys, "reset")
     assert ended.code == 1
@@ -181,7 +181,7 @@ def test_json_has_times_bytes_and_letters(capsys: pytest.CaptureFixture[str]) ->
     }
 
 
-def test_nothing_from_a_message_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_of_a_message_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert printable("a\x1b[31m\n[red]é") == "a\\x1b[31m\\n[red]é"
     print_table("Rows", [{"text": "\x1b]0;title\x07[bold]"}], ["text"])
     assert "\x1b" not in capsys.readouterr().out

@@ -24,18 +24,18 @@ def services() -> dict[str, dict[str, Any]]:
     return dict(document["services"])
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_finds_nothing() -> None:
     checked = subprocess.run([HADOLINT, DOCKERFILE], capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
-def test_the_image_is_the_official_one_of_mwaas_version_and_not_roots() -> None:
+def test_the_image_is_airflows_of_mwaas_version_and_does_not_run_as_root() -> None:
     lines = DOCKERFILE.read_text().splitlines()
     assert f"FROM apache/airflow:{AIRFLOW}-python3.12" in lines
     assert lines[-1] == "USER 50000"
 
 
-def test_what_is_copied_is_there_and_is_not_ignored() -> None:
+def test_copied_files_exist_and_are_not_ignored() -> None:
     copied = re.findall(r"^COPY --chmod=755 (\S+)", DOCKERFILE.read_text(), re.MULTILINE)
     let_in = re.findall(r"^!(\S+)", (PROJECT / ".dockerignore").read_text(), re.MULTILINE)
     assert sorted(copied) == sorted(let_in)

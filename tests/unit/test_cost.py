@@ -79,7 +79,7 @@ def test_a_message_is_as_long_as_its_json(payload: int, readings: int) -> None:
 
 
 @given(payloads)
-def test_the_most_readings_of_a_step_fit_and_one_more_do_not(payload: int) -> None:
+def test_the_most_readings_of_a_step_fit_and_one_more_does_not(payload: int) -> None:
     most = most_in_a_step(Fleet(1, 60, payload), TOPIC)
     lengths = [Fleet(1, 60, payload, number).message_bytes for number in (most, most + 1)]
     assert most == 1 or steps(envelope_bytes(lengths[0], TOPIC)) == 1
@@ -119,7 +119,7 @@ LINEAR = [
 
 
 @given(st.integers(1, 5_000), st.integers(2, 10), payloads)
-def test_what_is_metered_by_the_message_grows_with_the_devices(number: int, times: int, payload: int) -> None:
+def test_costs_by_the_message_grow_with_the_devices(number: int, times: int, payload: int) -> None:
     """Within a price's first tier."""
     one, many = (ESTIMATORS["minimal"].estimate(Fleet(count, 600, payload)) for count in (number, number * times))
     for a, b in zip(one.lines, many.lines, strict=True):
@@ -260,7 +260,7 @@ def test_bad_input_is_named(
     assert said in ended.err
 
 
-def test_a_fleet_of_nothing_is_refused() -> None:
+def test_an_empty_fleet_is_refused() -> None:
     with pytest.raises(TelemetryError, match="one device or more"):
         Fleet(0, 60)
 

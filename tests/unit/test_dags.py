@@ -66,7 +66,7 @@ def test_every_stream_has_a_dag_of_every_kind_and_no_other_dag_exists(dags: dict
 
 @pytest.mark.parametrize("dag_id", DAG_IDS)
 class TestPolicy:
-    def test_is_found_by_its_tags_and_owned(self, dags: dict[str, DAG], dag_id: str) -> None:
+    def test_every_dag_has_tags_and_an_owner(self, dags: dict[str, DAG], dag_id: str) -> None:
         dag = dags[dag_id]
         if dag_id in STREAM_DAG_IDS:
             stream, kind = dag_id.rsplit("_", 1)
@@ -75,7 +75,7 @@ class TestPolicy:
             assert dag.tags == {dag_id}
         assert {task.owner for task in dag.tasks} == {"telemetry"}
 
-    def test_says_what_it_does_and_what_to_do_when_it_fails(self, dags: dict[str, DAG], dag_id: str) -> None:
+    def test_every_dag_documents_its_purpose_and_what_to_do_on_failure(self, dags: dict[str, DAG], dag_id: str) -> None:
         text = dags[dag_id].doc_md or ""
         assert dag_id not in STREAM_DAG_IDS or STREAMS[dag_id.rsplit("_", 1)[0]].topic in text
         assert "**When it fails**" in text
@@ -105,14 +105,14 @@ class TestPolicy:
 
 
 @pytest.mark.parametrize("dag_id", STREAM_DAG_IDS)
-def test_the_load_is_recorded_however_the_rest_ended(dags: dict[str, DAG], dag_id: str) -> None:
+def test_the_load_is_recorded_whether_or_not_the_rest_succeeded(dags: dict[str, DAG], dag_id: str) -> None:
     last = dags[dag_id].get_task("record_load")
     assert last.trigger_rule == "all_done"
     assert last.downstream_task_ids == ({"close_day"} if dag_id.endswith("_daily") else set())
     assert last.upstream_task_ids == {"run_etl"}
 
 
-def test_the_upkeep_s_tasks_wait_for_the_tables_and_not_for_each_other(dags: dict[str, DAG]) -> None:
+def test_maintenance_tasks_wait_for_the_tables_but_not_for_each_other(dags: dict[str, DAG]) -> None:
     dag, others = dags["maintenance"], {"partitions_ahead", "retention", "abandoned_loads"}
     assert set(dag.task_ids) == {"migrate"} | others
     assert dag.get_task("migrate").downstream_task_ids == others
@@ -139,7 +139,7 @@ def test_a_partition_is_taken(dags: dict[str, DAG], dag_id: str, partition: str 
         ("telemetry_daily", 20200713),
     ],
 )
-def test_what_is_no_partition_is_refused(dags: dict[str, DAG], dag_id: str, partition: object) -> None:
+def test_an_invalid_partition_is_refused(dags: dict[str, DAG], dag_id: str, partition: object) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
     with pytest.raises(ParamValidationError, match=str(partition)):
@@ -147,7 +147,7 @@ def test_what_is_no_partition_is_refused(dags: dict[str, DAG], dag_id: str, part
 
 
 @pytest.mark.parametrize("dag_id", STREAM_DAG_IDS)
-def test_an_execution_is_waited_for_as_long_as_it_may_run(dags: dict[str, DAG], dag_id: str) -> None:
+def test_the_wait_for_an_execution_is_as_long_as_its_timeout(dags: dict[str, DAG], dag_id: str) -> None:
     """Else a load that goes on would be told as failed, and the next run would start another beside it."""
     dag, limit = dags[dag_id], timedelta(seconds=json.loads(STATE_MACHINE.read_text())["TimeoutSeconds"])
     assert limit < LONGEST_WAIT
@@ -157,7 +157,7 @@ def test_an_execution_is_waited_for_as_long_as_it_may_run(dags: dict[str, DAG], 
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_day_is_closed_again_and_again_until_the_queue_is_past_it(dags: dict[str, DAG], stream: str) -> None:
+def test_closing_a_day_is_retried_until_the_queue_is_past_it(dags: dict[str, DAG], stream: str) -> None:
     """The queue is drained at every tick; after an outage it takes several until no message of the day is in it."""
     close_day = dags[f"{stream}_daily"].get_task("close_day")
     tick = Interval.tick(load_settings().schedules.queue, NOON)

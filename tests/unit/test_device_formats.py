@@ -17,7 +17,7 @@ from telemetry.lake.payloads import compile_payload_reader
 X = {"type": "double", "path": "y"}
 
 
-def test_what_is_decoded_takes_no_members_place() -> None:
+def test_decoded_bytes_replace_no_other_member() -> None:
     stream = stream_of("chirpstack_v4")
     (sample, *_) = samples_of("chirpstack_v4")
     payload = json.loads(sample.payload) | {"decoded": "the device's own"}
@@ -26,7 +26,7 @@ def test_what_is_decoded_takes_no_members_place() -> None:
     assert "decoded has a value already" in row.outcome.detail
 
 
-def test_text_that_is_no_base64_is_not_decoded() -> None:
+def test_text_that_is_not_base64_is_not_decoded() -> None:
     stream = stream_of("chirpstack_v4")
     (sample, *_) = samples_of("chirpstack_v4")
     payload = json.loads(sample.payload) | {"data": "HO!!Qi9g=="}
@@ -61,7 +61,7 @@ def test_a_message_read_again_has_the_same_ids_and_another_message_has_others(na
     assert len(set(ids)) == len(ids)
 
 
-def test_something_behind_a_cbor_item_is_not_passed_over() -> None:
+def test_bytes_after_a_cbor_item_are_not_ignored() -> None:
     one, *_ = samples_of("cbor")
     (row,) = compile_payload_reader(stream_of("cbor"))(one.payload + b"\x00", one.arrival)
     assert isinstance(row.outcome, Reject)

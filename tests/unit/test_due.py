@@ -16,7 +16,7 @@ def at(moment: str) -> datetime:
     return datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
 
-def test_a_day_s_run_is_due_when_the_schedule_comes_round_after_it() -> None:
+def test_a_days_run_is_due_at_the_next_schedule_after_the_day() -> None:
     assert due_at(DAY) == at("2026-11-22T00:30")
 
 
@@ -33,7 +33,7 @@ def test_the_last_day_whose_run_is_due(now: str, last: date) -> None:
     assert last_due_day(at(now)) == last
 
 
-def test_a_day_whose_run_is_not_due_is_refused_and_is_told_when_it_is() -> None:
+def test_a_day_whose_run_is_not_due_is_refused_with_the_time_when_it_is() -> None:
     with pytest.raises(TelemetryError, match=r"2026-11-21 .* due at 2026-11-22 00:30 UTC.*run STREAM --day 2026-11-21"):
         refuse_early(DAY, at("2026-11-22T00:10"))
     refuse_early(DAY, at("2026-11-22T00:30"))

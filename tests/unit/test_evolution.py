@@ -33,6 +33,6 @@ BEFORE: dict[str, Any] = {
         ({"fields": {"level": BEFORE["fields"]["level"], "new": {"type": "string"}}}, []),
     ],
 )
-def test_what_would_mix_two_meanings_is_refused(changes: dict[str, Any], refused: list[str]) -> None:
+def test_changes_that_mix_two_meanings_in_a_column_are_refused(changes: dict[str, Any], refused: list[str]) -> None:
     before, after = Stream.model_validate(BEFORE), Stream.model_validate({**BEFORE, **changes})
     assert [field for field, _ in refused_changes(before, after)] == refused

@@ -45,7 +45,7 @@ read = compile_payload_reader(STREAM)
 
 
 @given(documents)
-def test_what_is_made_storable_comes_back_as_it_was(document: Any) -> None:
+def test_storable_values_are_restored_unchanged(document: Any) -> None:
     kept = storable(document)
     text = dumps(kept).decode()
     assert "\\u0000" not in text.replace("\\\\", "")
@@ -117,6 +117,6 @@ def test_an_exponent_beyond_all_bounds_is_kept_as_it_is_written(text: str) -> No
 
 
 @pytest.mark.parametrize("text", ["1", "1.0", "-0.0", "0.1", "1e22", "18446744073709551615", "23.100000381469727"])
-def test_a_number_that_a_double_or_an_integer_is_stays_one(text: str) -> None:
+def test_a_number_that_is_exactly_a_double_or_integer_stays_one(text: str) -> None:
     assert decode(text.encode()) == orjson.loads(text)
     assert type(decode(text.encode())) is type(orjson.loads(text))

@@ -18,5 +18,5 @@ from telemetry.aws.executions import reason
         ("E", '["not", "an", "object"]', 'E: ["not", "an", "object"]'),
     ],
 )
-def test_the_message_is_said_without_its_stack_trace(error: str, cause: str, said: str) -> None:
+def test_an_errors_message_is_shown_without_its_stack_trace(error: str, cause: str, said: str) -> None:
     assert reason(error, cause) == said

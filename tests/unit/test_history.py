@@ -58,13 +58,13 @@ def test_records_lie_in_the_hours_of_their_moments() -> None:
     assert (done.written, done.present, done.objects, len(done.hours)) == (5, 0, 3, 3)
 
 
-def test_a_record_without_a_moment_goes_with_the_record_before_it_or_the_first() -> None:
+def test_a_record_without_a_time_is_filed_with_its_predecessor_or_the_first() -> None:
     bucket = Bucket()
     write(bucket, minutes(None, None, 1, None, 0, None))
     assert contents(bucket) == {23: [b"0", b"1", b"2", b"3"], 22: [b"4", b"5"]}
 
 
-def test_no_record_with_a_moment_is_a_fault() -> None:
+def test_a_file_without_any_time_is_an_error() -> None:
     bucket = Bucket()
     with pytest.raises(TelemetryError, match="None of the 2 records has an event time"):
         write(bucket, minutes(None, None))

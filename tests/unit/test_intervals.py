@@ -61,7 +61,7 @@ def test_the_interval_of_a_run(kind: LoadKind, run: Run, partition: str | None, 
 
 
 @pytest.mark.parametrize(("kind", "partition"), [("hourly", "2020-02-30T05"), ("daily", "2020-02-30")])
-def test_a_day_that_the_calendar_lacks_is_refused(kind: LoadKind, partition: str) -> None:
+def test_a_day_that_does_not_exist_is_refused(kind: LoadKind, partition: str) -> None:
     with pytest.raises(TelemetryError, match=f"{partition}.*Example: 2020-07-13"):
         interval_of(kind, BY_HAND, partition)
 
@@ -75,7 +75,7 @@ def test_a_day_that_the_calendar_lacks_is_refused(kind: LoadKind, partition: str
     ],
     ids=lambda value: getattr(value, "task_id", value),
 )
-def test_a_task_does_not_try_such_a_day_again(task: BaseOperator, partition: str) -> None:
+def test_a_day_that_does_not_exist_is_not_retried(task: BaseOperator, partition: str) -> None:
     context: Any = {"dag_run": BY_HAND, "params": {"partition": partition}}
     with pytest.raises(AirflowFailException, match=f"{partition}.*Example: 2020-07-13"):
         task.execute(context)
@@ -88,7 +88,7 @@ MOMENTS = st.datetimes(
 
 
 @given(cron=CRONS, moment=MOMENTS)
-def test_ticks_hold_their_moments_and_follow_on_each_other(cron: str, moment: datetime) -> None:
+def test_every_moment_is_in_its_queue_interval_and_intervals_are_adjacent(cron: str, moment: datetime) -> None:
     tick = Interval.tick(cron, moment)
     assert tick.start <= moment < tick.end
     assert Interval.tick(cron, tick.start) == tick
@@ -96,7 +96,7 @@ def test_ticks_hold_their_moments_and_follow_on_each_other(cron: str, moment: da
     assert Interval.tick(cron, tick.start - timedelta(microseconds=1)).end == tick.start
 
 
-def test_a_queue_run_by_hand_has_the_tick_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manual_queue_run_has_the_interval_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "settings.yaml"
     path.write_text(SETTINGS.read_text().replace("*/5 * * * *", "*/15 * * * *"))
     monkeypatch.setattr(load_settings, "__defaults__", (path, {}))

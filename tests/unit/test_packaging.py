@@ -78,7 +78,7 @@ def test_a_function_zip_holds_the_core_and_its_data_and_no_more(name: str) -> No
     assert not [file for file in files if file.startswith(LEFT_OUT) or not file.endswith((".py", ".yaml", ".sql"))]
 
 
-def test_a_function_that_is_not_there_is_named() -> None:
+def test_an_unknown_function_is_named() -> None:
     with pytest.raises(TelemetryError, match="no function 'nonsense'"):
         function_zip("nonsense")
 
@@ -204,7 +204,7 @@ def test_artefacts_are_named_by_their_content(dist: Path, index: dict[str, Any])
 
 
 @pytest.mark.usefixtures("index")
-def test_nothing_of_an_older_package_stays(dist: Path) -> None:
+def test_no_file_of_an_older_package_stays(dist: Path) -> None:
     stale = dist / "functions" / "DataLoadingFunction-0123456789abcdef.zip"
     stale.write_bytes(b"older")
     write_package(dist, airflow="3.2.1", target=AWS, tell=print)

@@ -64,7 +64,7 @@ def test_an_offset_moves_the_hour() -> None:
     )
 
 
-def test_what_is_made_of_an_object_is_in_its_partition_under_its_name() -> None:
+def test_derived_files_are_in_the_objects_partition_under_its_name() -> None:
     hour = datetime(2026, 1, 2, 3, tzinfo=UTC)
     raw_object = RawObject("raw", f"{raw_prefix('door', hour)}a.jsonl.gz", "e", bytes=1, lane=Lane.lake)
     key = raw_object.derived_key(PROCESSED)
@@ -72,7 +72,7 @@ def test_what_is_made_of_an_object_is_in_its_partition_under_its_name() -> None:
     assert hour_of(key) == raw_object.hour == hour
 
 
-def test_no_two_objects_share_what_is_made_of_them() -> None:
+def test_no_two_objects_share_a_derived_key() -> None:
     prefix = raw_prefix("door", datetime(2026, 1, 2, 3, tzinfo=UTC))
     names = ["x.jsonl", "x.jsonl.gz", "a/x.jsonl.gz", "b/x.jsonl.gz", "year=2026/month=01/day=02/hour=03/x.jsonl.gz"]
     objects = [RawObject("raw", prefix + name, "e", bytes=1, lane=lane) for name in names for lane in Lane]

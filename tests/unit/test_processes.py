@@ -123,7 +123,7 @@ def test_stop_twice_is_harmless(daemon: Daemon, tmp_path: Path) -> None:
     daemon.stop()
 
 
-def test_a_stranger_with_the_remembered_number_is_left_alone(daemon: Daemon, state: State) -> None:
+def test_a_foreign_process_with_the_recorded_pid_is_left_alone(daemon: Daemon, state: State) -> None:
     stranger = subprocess.Popen(SLEEP, start_new_session=True)
     try:
         state.write(PROCESSES, {daemon.name: {"pid": stranger.pid, "created": 1.0, "fingerprint": ""}})
@@ -135,14 +135,14 @@ def test_a_stranger_with_the_remembered_number_is_left_alone(daemon: Daemon, sta
         stranger.wait()
 
 
-def test_the_end_of_a_daemon_is_told_with_its_code_and_last_lines(daemon: Daemon, tmp_path: Path) -> None:
+def test_a_daemons_end_is_reported_with_its_exit_code_and_last_log_lines(daemon: Daemon, tmp_path: Path) -> None:
     daemon.start([sys.executable, "-c", "raise SystemExit('no disk')"], base_environment(), folder=tmp_path)
     wait_until(lambda: not daemon.is_running(), what="the end", timeout=60, interval=0.01)
     with pytest.raises(TelemetryError, match=r"sleeper ended with code 1; the last lines of its log:\nno disk"):
         daemon.check()
 
 
-def test_finish_waits_for_a_job_and_tells_its_failure(daemon: Daemon, tmp_path: Path) -> None:
+def test_finish_waits_for_a_job_and_raises_its_failure(daemon: Daemon, tmp_path: Path) -> None:
     daemon.start([sys.executable, "-c", ""], base_environment(), folder=tmp_path)
     daemon.finish(timeout=60)
     daemon.start([sys.executable, "-c", "raise SystemExit(3)"], base_environment(), folder=tmp_path)
@@ -150,12 +150,12 @@ def test_finish_waits_for_a_job_and_tells_its_failure(daemon: Daemon, tmp_path: 
         daemon.finish(timeout=60)
 
 
-def test_a_command_that_is_missing_is_told(daemon: Daemon, tmp_path: Path) -> None:
+def test_a_missing_command_is_an_error(daemon: Daemon, tmp_path: Path) -> None:
     with pytest.raises(TelemetryError, match="sleeper cannot be started"):
         daemon.start([tmp_path / "missing"], base_environment(), folder=tmp_path)
 
 
-def test_the_stop_signal_is_the_daemons_own(state: State, tmp_path: Path) -> None:
+def test_each_daemon_has_its_own_stop_signal(state: State, tmp_path: Path) -> None:
     daemon = Daemon(state, "interrupted", stop_signal=signal.SIGINT)
     start(daemon, INTERRUPTIBLE, tmp_path)
     daemon.stop()

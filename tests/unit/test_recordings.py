@@ -17,7 +17,7 @@ def read(folder: Path, text: str, name: str = "a.jsonl", *, csv_payloads: bool =
     return list(read_recordings(path, csv_payloads=csv_payloads))
 
 
-def test_what_mosquitto_sub_writes(tmp_path: Path) -> None:
+def test_mosquitto_sub_recordings_are_read(tmp_path: Path) -> None:
     samples = read(
         tmp_path,
         '{"tst":"2026-11-20T11:00:00.5+0100","topic":"a/b","qos":0,"payloadlen":4,"payload":"23.1"}\n'
@@ -80,7 +80,7 @@ def test_a_fault_names_file_and_line(tmp_path: Path, name: str, text: str, said:
         read(tmp_path, text, name)
 
 
-def test_a_file_that_is_not_there_or_not_utf8(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_not_utf8_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TelemetryError, match="cannot be read: No such file"):
         list(read_recordings(tmp_path / "none.jsonl"))
     (tmp_path / "latin.jsonl").write_bytes(b'{"t": "\xe9"}')

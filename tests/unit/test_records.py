@@ -101,7 +101,9 @@ def test_a_line_is_a_message() -> None:
         (b"[" * 10_000, ["not_json"], [b"[" * 10_000]),
     ],
 )
-def test_a_line_becomes_rows_and_a_reject_keeps_its_bytes(line: bytes, reasons: list[str], raws: list[bytes]) -> None:
+def test_each_line_becomes_rows_and_a_reject_keeps_its_bytes(
+    line: bytes, reasons: list[str], raws: list[bytes]
+) -> None:
     (message,) = read(line + b"\n", longest=100_000)
     assert said(message.rows) == reasons
     assert [row.raw for row in message.rows] == raws
@@ -112,7 +114,7 @@ def test_a_bad_line_does_not_harm_its_neighbours() -> None:
     assert all_said(read(content)) == ["ok", "bad_encoding", "not_json", "too_large", "ok"]
 
 
-def test_of_a_line_that_is_too_long_the_beginning_is_kept() -> None:
+def test_the_beginning_of_a_line_that_is_too_long_is_kept() -> None:
     for length in (LONGEST + 1, CHUNK - 1, CHUNK, 3 * CHUNK + 7):
         too_long, after = read(b"a" * length + b'\n{"ok":1}')
         assert said(too_long.rows) == ["too_large"]
@@ -287,7 +289,7 @@ def test_envelopes_that_are_glued_are_messages_of_their_own() -> None:
     ],
     ids=str,
 )
-def test_what_only_resembles_an_envelope_is_a_payload(changes: dict[str, Any]) -> None:
+def test_a_near_envelope_is_a_payload(changes: dict[str, Any]) -> None:
     line = envelope(b'{"ok":1}', **changes)
     first, second = read(line + b"\n" + envelope(b'{"ok":1}', "after"))
     assert first.message_id is None
@@ -296,7 +298,7 @@ def test_what_only_resembles_an_envelope_is_a_payload(changes: dict[str, Any]) -
     assert said(second.rows) == ["ok"]
 
 
-def test_of_a_payload_that_is_too_large_the_beginning_is_kept() -> None:
+def test_the_beginning_of_a_payload_that_is_too_large_is_kept() -> None:
     too_large, after = read(envelope(b"a" * (LONGEST + 1)) + b"\n" + envelope(b'{"ok":1}', "after"))
     assert said(too_large.rows) == ["too_large"]
     assert too_large.rows[0].raw == b"a" * LONGEST

@@ -143,13 +143,13 @@ def test_a_fault_is_named_with_its_place(tmp_path: Path, case: str) -> None:
     assert said in error.value.message
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TelemetryError, match="cannot be read: No such file"):
         list(replay(tmp_path / "none.json", TELEMETRY))
 
 
 @pytest.mark.parametrize("name", ["pipe", "pipe.csv"])
-def test_what_can_be_read_only_once_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_pipe_is_refused(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     with pytest.raises(TelemetryError, match=r"is not a regular file\..* read more than once"):
         list(replay(tmp_path / name, TELEMETRY))

@@ -63,10 +63,10 @@ def test_sql_is_found(source: str) -> None:
 
 
 @pytest.mark.parametrize(("function", "home"), [("to_regclass", "tables.py"), ("pg_advisory_", "locks.py")])
-def test_tables_are_looked_up_and_locks_taken_in_one_module(function: str, home: str) -> None:
+def test_one_module_looks_up_tables_and_one_takes_locks(function: str, home: str) -> None:
     assert [path.name for path in WAREHOUSE.glob("*.py") if function in path.read_text()] == [home]
 
 
-def test_the_ledger_s_tables_are_known() -> None:
+def test_the_ledgers_tables_are_listed() -> None:
     assert {"loads", "load_objects", "load_object_days", "queue_messages", "quarantine", "dropped_rows"} <= set(TABLES)
     assert {"quality_checks", "reconciliations", "reading_ids"} <= set(TABLES)

@@ -44,7 +44,7 @@ def test_a_document_that_is_not_json_is_named(tmp_path: Path) -> None:
         State(tmp_path).port("postgres")
 
 
-def test_a_taken_port_is_told_with_its_holder_and_the_next_start_gets_another(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported_with_its_owner_and_the_next_start_gets_another(tmp_path: Path) -> None:
     state = State(tmp_path)
     port = state.port("postgres")
     with socket.socket() as squatter:
@@ -57,7 +57,7 @@ def test_a_taken_port_is_told_with_its_holder_and_the_next_start_gets_another(tm
     assert is_free(port)
 
 
-def test_an_unwritable_state_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unwritable_state_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TELEMETRY_STATE", str(tmp_path / "file" / "state"))
     with pytest.raises(TelemetryError, match=r"The state folder .*/file/state cannot be written") as caught:

@@ -74,7 +74,7 @@ def test_every_task_retries_with_backoff_and_jitter(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", INVOCATIONS)
-def test_every_invocation_retries_what_lambda_fails_at(name: str) -> None:
+def test_every_invocation_retries_lambda_service_errors(name: str) -> None:
     retried = {
         error for retrier in INVOCATIONS[name]["Retry"] if retrier["MaxAttempts"] for error in retrier["ErrorEquals"]
     }
@@ -82,7 +82,7 @@ def test_every_invocation_retries_what_lambda_fails_at(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", INVOCATIONS)
-def test_an_error_for_people_is_not_retried(name: str) -> None:
+def test_an_error_that_needs_a_person_is_not_retried(name: str) -> None:
     first = INVOCATIONS[name]["Retry"][0]
     assert (first["ErrorEquals"], first["MaxAttempts"]) == (["TelemetryError"], 0)
 
@@ -98,7 +98,7 @@ def test_every_task_catches_everything(name: str) -> None:
     assert [catcher["ErrorEquals"] for catcher in TASKS[name]["Catch"]] == [["States.ALL"]]
 
 
-def test_every_failure_ends_on_the_record_and_with_a_notification() -> None:
+def test_every_failure_is_recorded_and_notified() -> None:
     top = MACHINE["States"]
     for name in ("ExtractData", "LoadObjects", "Summarise"):
         assert top[name]["Catch"][0]["Next"] == "RecordFailure"

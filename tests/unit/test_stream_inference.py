@@ -83,7 +83,7 @@ def test_drafts_of_what_real_devices_send(name: str, has_filter: bool, tmp_path:
 
 
 @pytest.mark.parametrize("name", TOLD)
-def test_what_cannot_be_guessed_is_asked_and_right_when_told(name: str) -> None:
+def test_unguessable_parts_are_asked_for_and_used(name: str) -> None:
     known = TOLD[name]
     asked = {doubt.about for doubt in infer_stream(name, recorded(name)).doubts if doubt.must_ask}
     assert asked == {About.timezone if known.timezone else About.device}
@@ -91,7 +91,7 @@ def test_what_cannot_be_guessed_is_asked_and_right_when_told(name: str) -> None:
     assert not [doubt for doubt in infer_stream(name, recorded(name), known).doubts if doubt.must_ask]
 
 
-def test_bytes_that_do_not_say_what_they_are() -> None:
+def test_the_encoding_of_ambiguous_bytes_is_asked_for() -> None:
     with pytest.raises(TelemetryError, match="protobuf:1: the payloads are in none of the encodings"):
         infer_stream("protobuf", recorded("protobuf"))
 
@@ -128,7 +128,7 @@ def test_types_and_options_of_fields(name: str, tmp_path: Path) -> None:
     assert f"in {sum(value not in field.null_values for value in values)} of {len(values)}" in proposal.text
 
 
-def test_what_all_have_is_required_and_what_some_lack_is_not() -> None:
+def test_fields_of_all_messages_are_required_and_others_optional() -> None:
     payloads = [{"time": 1795168800 + n, "a": n / 2, **({"b": 1.5} if n else {})} for n in range(5)]
     fields = infer_stream("x", samples(*payloads)).stream.fields
     assert (fields["a"].required, fields["b"].required) == (True, False)
@@ -156,7 +156,7 @@ def test_times(value: object, formats: str, timezone: str | None) -> None:
     assert ("text" in found.accept) == (value == "1795168800")
 
 
-def test_a_clock_that_was_not_set_and_a_day_that_may_be_a_month() -> None:
+def test_unset_clocks_and_ambiguous_dates_are_doubts() -> None:
     event_time = infer_stream("x", samples({"ts": 1795168800, "a": 1}, {"ts": 12, "a": 1})).stream.event_time
     assert (event_time.earliest, event_time.on_error) == (datetime(2000, 1, 1, tzinfo=UTC), "received")
     doubts = infer_stream("x", samples({"date": "03/04/2026 10:00:00", "a": 1})).doubts
@@ -219,7 +219,7 @@ TOPICS = st.none() | st.sampled_from(["a", "devices/d1/x", "zigbee2mqtt/a/b", "h
 
 @settings(max_examples=300)
 @given(st.lists(st.tuples(PAYLOADS, TOPICS, st.none() | st.just(TEN)), min_size=1, max_size=4))
-def test_anything_becomes_a_stream_that_reads_some_of_it_or_a_reason(
+def test_any_samples_give_a_stream_that_reads_some_of_them_or_an_error(
     tmp_path: Path, rows: list[tuple[bytes, str | None, datetime | None]]
 ) -> None:
     some = [Sample(f"here:{at}", *row) for at, row in enumerate(rows)]
@@ -247,7 +247,7 @@ def test_the_command_writes_a_file_under_which_the_samples_are_read(tmp_path: Pa
     assert "is there already" in again.exception.message
 
 
-def test_it_asks_what_no_message_says_and_with_yes_nothing(tmp_path: Path) -> None:
+def test_the_command_asks_for_what_messages_do_not_say_and_nothing_with_yes(tmp_path: Path) -> None:
     file = tmp_path / "log.csv"
     file.write_text("Zeit;Temperatur\n20.11.2026 11:00:00;20,5\n20.11.2026 11:01:00;20,6\n")
     path = tmp_path / "log.yaml"
@@ -278,7 +278,7 @@ def test_wrong_arguments(arguments: list[str], said: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"), [("X", "cannot be a stream's name"), ("protobuf", "in none of the encodings")]
 )
-def test_without_a_draft_there_is_no_file(tmp_path: Path, name: str, said: str) -> None:
+def test_no_file_is_written_without_a_draft(tmp_path: Path, name: str, said: str) -> None:
     path = tmp_path / f"{name}.yaml"
     ended = run(name, "--from", FOLDER / "protobuf" / "samples.jsonl", "--output", path)
     assert isinstance(ended.exception, TelemetryError)

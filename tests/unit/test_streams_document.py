@@ -37,14 +37,14 @@ def include(tmp_path: Path) -> Path:
     return tmp_path / "include"
 
 
-def test_it_says_what_it_was_made_of(include: Path) -> None:
+def test_streams_json_has_the_digests_of_its_sources(include: Path) -> None:
     files = streams_document(include)["files"]
     assert sorted(files) == ["settings.yaml", "streams/environment.yaml", "streams/telemetry.yaml"]
     for path, digest in files.items():
         assert digest == hashlib.sha256((include / path).read_bytes()).hexdigest()
 
 
-def test_the_environment_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streams_json_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     made = streams_document()
     monkeypatch.setenv("TELEMETRY_FIREHOSE_BUFFER_SECONDS", "not a number")
     assert streams_document() == made

@@ -42,7 +42,7 @@ def test_an_execution_s_arn_follows_from_its_name() -> None:
         (ExecutionStatus("n", "FAILED", "E", "[1]"), "The execution n failed: E: [1]"),
     ],
 )
-def test_an_ending_in_plain_words(ending: ExecutionStatus, words: str) -> None:
+def test_an_executions_end_is_described_in_plain_words(ending: ExecutionStatus, words: str) -> None:
     assert str(ending) == words
 
 
@@ -57,7 +57,7 @@ def test_an_ending_in_plain_words(ending: ExecutionStatus, words: str) -> None:
         ("ABORTED", False, False),
     ],
 )
-def test_how_an_execution_stands_as_it_was_described(status: str, under_way: bool, succeeded: bool) -> None:
+def test_the_state_of_an_execution_follows_from_its_description(status: str, under_way: bool, succeeded: bool) -> None:
     found = ExecutionStatus.of({"executionArn": "arn", "name": "n", "status": status, "cause": "why"})
     assert found == ExecutionStatus("n", status, "", "why")
     assert (found.under_way, found.succeeded) == (under_way, succeeded)

@@ -116,7 +116,7 @@ def test_a_payload_that_fits_becomes_a_reading_with_its_values_in_order() -> Non
         ({"a": {"b": {"open": 1}}}, Reason.wrong_type, "open"),
     ],
 )
-def test_what_does_not_fit_is_rejected_with_the_reason_and_the_field(
+def test_an_invalid_payload_is_rejected_with_reason_and_field(
     changes: dict[str, Any], reason: Reason, named: str
 ) -> None:
     found = reject(payload(**changes))
@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_rejected_with_the_reason_and_the_field(
 
 
 @pytest.mark.parametrize("document", [None, 5, "text", True, [], [5]])
-def test_what_is_no_object_is_rejected(document: Any) -> None:
+def test_a_payload_that_is_no_object_is_rejected(document: Any) -> None:
     assert reject(document).reason is Reason.not_object
 
 
@@ -198,7 +198,7 @@ def test_iso_times_are_read_with_their_offset(written: str, microsecond: int) ->
         (1e18, "epoch_milliseconds"),
     ],
 )
-def test_times_that_are_none_are_rejected(time: Any, form: str) -> None:
+def test_invalid_times_are_rejected(time: Any, form: str) -> None:
     outcome = at(time, form)
     assert isinstance(outcome, Reject)
     assert outcome.reason is Reason.bad_timestamp
@@ -324,7 +324,7 @@ def test_any_payload_is_a_reading_or_a_reject(document: Any) -> None:
 
 
 @given(objects)
-def test_nothing_that_is_said_gets_lost(said: dict[str, Any]) -> None:
+def test_no_value_of_a_payload_is_lost(said: dict[str, Any]) -> None:
     """What a valid payload says besides the contract is in ``extra``, value for value."""
     besides = {f"other_{name}": value for name, value in said.items()}
     outcome = check(payload(**besides))
@@ -333,7 +333,7 @@ def test_nothing_that_is_said_gets_lost(said: dict[str, Any]) -> None:
 
 
 @given(objects | json_values)
-def test_the_plain_way_and_the_general_way_give_the_same(document: Any) -> None:
+def test_the_plain_reader_and_the_general_reader_agree(document: Any) -> None:
     assert STREAM.is_plain
     assert WITH_ID.is_plain
     for candidate in (document, payload(**document) if isinstance(document, dict) else document):

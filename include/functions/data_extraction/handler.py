@@ -1,4 +1,4 @@
-"""DataExtractionFunction: what is there that the ledger lacks?"""
+"""DataExtractionFunction lists the objects that the ledger lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DataLoadingFunction: a batch of transformed objects goes into the warehouse."""
+"""DataLoadingFunction loads a batch of transformed objects into the warehouse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DataQualityFunction: closes a day."""
+"""DataQualityFunction closes a day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DataTransformationFunction: a batch of raw objects becomes Parquet files."""
+"""DataTransformationFunction turns a batch of raw objects into Parquet files."""
 
 from __future__ import annotations
 

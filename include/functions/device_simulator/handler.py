@@ -1,4 +1,4 @@
-"""DeviceSimulatorFunction: on a schedule, one reading of each simulated device."""
+"""DeviceSimulatorFunction publishes one reading of each simulated device, on a schedule."""
 
 from __future__ import annotations
 

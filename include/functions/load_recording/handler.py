@@ -1,4 +1,4 @@
-"""LoadRecordingFunction: closes a load in the ledger, however it ended."""
+"""LoadRecordingFunction closes a load in the ledger, whether it succeeded or failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a past day came to: every message that was received on it, lane by lane."""
+"""The reconciliation of a past day: what became of every message received on it, lane by lane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which messages are counted."""
+"""The scope of a count: which messages are counted."""
 
 from __future__ import annotations
 

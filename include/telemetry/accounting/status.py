@@ -1,4 +1,4 @@
-"""What became of every message so far, stream by stream: what ``telemetry status`` shows."""
+"""What became of every message so far, stream by stream, as ``telemetry status`` shows it."""
 
 from __future__ import annotations
 

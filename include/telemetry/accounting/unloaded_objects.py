@@ -1,4 +1,4 @@
-"""The messages in objects that the ledger lacks: in flight, and counted where they are, never by subtraction."""
+"""The messages in objects that the ledger lacks. They are counted in the objects, never computed by subtraction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Airflow's REST API (v2): the login, and its refusals in plain words."""
+"""A client of Airflow's REST API (v2): login, requests, and errors in plain words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loads run through Airflow: start them, wait for them, and return them as the ledger has them."""
+"""Loads through Airflow: start runs, wait for them, and return their loads from the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs and backfills by Airflow's REST API (v2), as far as the command line needs it."""
+"""Runs and backfills in Airflow's REST API (v2), as far as the command line needs them."""
 
 from __future__ import annotations
 

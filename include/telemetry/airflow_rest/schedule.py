@@ -1,4 +1,4 @@
-"""When the daily run of a day is due. Before that Airflow makes no run of the day, by itself or in a backfill."""
+"""When the daily run of a day is due. Before that, Airflow creates no run of the day, not even in a backfill."""
 
 from __future__ import annotations
 

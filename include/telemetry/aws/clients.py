@@ -1,4 +1,4 @@
-"""boto3 clients, made in one way everywhere."""
+"""boto3 clients, all with the same retries and timeouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CloudWatch: what the services counted, and what a closed day tells."""
+"""CloudWatch metrics: read what the services counted, and put the results of a closed day."""
 
 from __future__ import annotations
 

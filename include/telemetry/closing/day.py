@@ -1,4 +1,4 @@
-"""Closing a day of a stream, as often as one likes: each time everything is computed anew."""
+"""Close a day of a stream. It can be repeated: everything is computed anew each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a day's data plausible? Checks against the settings' bounds and against the days before."""
+"""Quality checks of a day, against the bounds of the settings and against the days before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A closed day in words, for a log: from the answer of DataQualityFunction."""
+"""A closed day described in words for a log, from the result of DataQualityFunction."""
 
 from __future__ import annotations
 

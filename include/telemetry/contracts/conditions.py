@@ -1,4 +1,4 @@
-"""A stream's ``where``: which messages of its topics are its own."""
+"""A stream's ``where``: which messages on its topics belong to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a payload's value to a column's value: strictly, and beyond that only as the field's options allow."""
+"""Convert a payload's value to a column's value: strictly, unless the field's options allow more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a payload's bytes are encoded, as a stream's file says it, and what is decoded within the payload."""
+"""The encoding of payloads, as a stream's file names it, and of encoded bytes within them."""
 
 from __future__ import annotations
 

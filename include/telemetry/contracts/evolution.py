@@ -1,4 +1,4 @@
-"""Which changes of a stream's file are refused: those after which one column, or one reading's id, has two meanings."""
+"""Changes of a stream's file that are refused, because a column or a reading's id would have two meanings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One field of a reading, as a stream's file describes it: where its value is, its type, and what devices do to it."""
+"""One field of a reading: where its value is, its type, and which deviations of devices it tolerates."""
 
 from __future__ import annotations
 

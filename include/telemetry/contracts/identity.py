@@ -1,4 +1,4 @@
-"""What makes two readings the same one."""
+"""A reading's id: two readings are the same if their ids are equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the streams' files in ``include/streams``. A faulty one keeps no other from being read."""
+"""Load the stream files of ``include/streams``. A faulty file does not keep the others from being loaded."""
 
 from __future__ import annotations
 

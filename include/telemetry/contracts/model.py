@@ -1,4 +1,4 @@
-"""What a stream's file says: its topics, how its payloads are read, its device, its event time and its fields."""
+"""The model of a stream's file: topics, encoding, device, event time and fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The objects of a payload that hold a contract's values."""
+"""The nested objects of a payload that hold a contract's values."""
 
 from __future__ import annotations
 

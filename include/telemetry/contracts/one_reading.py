@@ -1,4 +1,4 @@
-"""One reading out of a payload: its device, its time, its fields, its identity, and what is left for ``extra``."""
+"""Read one reading: its device, its time, its fields, its id, and the rest for ``extra``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding values in decoded JSON, and taking them out."""
+"""Find values in decoded JSON, and remove them."""
 
 from __future__ import annotations
 

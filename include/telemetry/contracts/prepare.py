@@ -1,4 +1,4 @@
-"""What is made of a payload before its fields are read: lists read as objects, and bytes within it decoded."""
+"""Transform a payload before its fields are read: turn lists into objects, and decode bytes within it."""
 
 from __future__ import annotations
 

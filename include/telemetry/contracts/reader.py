@@ -1,4 +1,4 @@
-"""A stream's file as a function: from one decoded payload, whatever its shape, to what its readings come to."""
+"""A stream's file as a function from a decoded payload to readings and rejects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a row cannot become a reading: a closed list."""
+"""The reasons why a row cannot become a reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated devices, replayed files, and publishing over MQTT.
+"""Playing devices: simulated messages, replayed files, and MQTT.
 
 Not here: what happens to a message once it is published.
 """

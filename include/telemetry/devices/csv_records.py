@@ -84,7 +84,7 @@ def _column(name: str, stream: Stream) -> Column:
         return stream.event_time.path, str if stream.event_time.formats == [TimeFormat.iso8601] else _double
     for field_name, field in stream.fields.items():
         if name in (field_name, field.path):
-            return field.path, TYPED.get(field.type, str)
+            return field.path, CONVERTERS.get(field.type, str)
     return name, str
 
 

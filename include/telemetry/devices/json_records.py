@@ -1,4 +1,4 @@
-"""The records of a JSON array or of JSON Lines, read one by one, each with its original text."""
+"""Read the records of a JSON array or of JSON Lines one by one, each with its original text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listening to what devices publish, over MQTT."""
+"""Listen to what devices publish over MQTT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many messages of each day an object holds, and which of them it repeats."""
+"""Count how many messages of each day an object holds, and which of them it repeats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet files that grow by a row group at a time."""
+"""Write Parquet files one row group at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a load is asked to do: the input of an execution, checked."""
+"""The input of an execution, validated: what to load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a raw object to two Parquet files: its readings, and its rows that are none."""
+"""Transform a raw object into two Parquet files: readings and rejects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History objects: recorded messages written into the lake as if they had arrived at their time."""
+"""History objects: recorded messages written into the lake as if they had arrived at their event time."""
 
 from __future__ import annotations
 

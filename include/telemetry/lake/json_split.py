@@ -1,4 +1,4 @@
-"""Where JSON values begin and end in a text, also in one that is not JSON as a whole."""
+"""Find where JSON values begin and end in a text, even if the text as a whole is not JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where objects are in the lake: folders, and hour partitions made from times and parsed from keys."""
+"""The layout of the lake: folders and hour partitions, as keys and parsed from keys."""
 
 from __future__ import annotations
 

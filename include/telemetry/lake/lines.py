@@ -1,4 +1,4 @@
-"""A raw object's lines, whatever is in it, in bounded memory."""
+"""Read a raw object line by line, whatever it contains, in bounded memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From one payload's bytes to its rows: decoded by the stream's encoding, read by its contract."""
+"""Turn a payload's bytes into rows: decode them with the stream's encoding, and read them with its contract."""
 
 from __future__ import annotations
 

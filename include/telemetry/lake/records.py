@@ -1,4 +1,4 @@
-"""From a raw object to its messages: lines, and the envelopes in them. What is in a payload, ``payloads`` reads."""
+"""Read a raw object's messages: its lines, and the envelopes in them. ``payloads`` reads what is in a payload."""
 
 from __future__ import annotations
 

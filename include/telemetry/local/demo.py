@@ -1,4 +1,4 @@
-"""The demo: publish messages, fill two past days, load everything, and count what became of every message."""
+"""The demo: publish messages, fill two past days, load everything, and account for every message."""
 
 from __future__ import annotations
 

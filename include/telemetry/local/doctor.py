@@ -1,4 +1,4 @@
-"""Check whether this machine can run the local stack, and say how to fix what is wrong."""
+"""Find problems of this machine, and suggest fixes."""
 
 from __future__ import annotations
 

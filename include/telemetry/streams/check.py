@@ -1,4 +1,4 @@
-"""What a stream makes of messages: for each of them its readings, and what would be quarantined and why."""
+"""Try a stream on messages: the readings of each message, and what would be quarantined and why."""
 
 from __future__ import annotations
 

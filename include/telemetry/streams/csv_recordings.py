@@ -1,4 +1,4 @@
-"""The rows of a CSV file as messages: JSON records whose columns are typed by their cells, or CSV payloads."""
+"""Read the rows of a CSV file as messages: as JSON records with typed values, or as CSV payloads."""
 
 from __future__ import annotations
 

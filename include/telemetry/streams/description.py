@@ -1,4 +1,4 @@
-"""What a stream's file says, in a few words: for listings."""
+"""Short descriptions of streams, for lists."""
 
 from __future__ import annotations
 

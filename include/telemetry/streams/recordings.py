@@ -1,4 +1,4 @@
-"""Recorded messages: what mosquitto_sub writes, JSON Lines, a JSON array, or CSV, read one by one."""
+"""Read recorded messages one by one: output of mosquitto_sub, JSON Lines, a JSON array, or CSV."""
 
 from __future__ import annotations
 

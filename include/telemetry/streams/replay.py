@@ -1,4 +1,4 @@
-"""Replaying a file: a recording on its own topics, or records whose topics follow from the stream's file."""
+"""Replay a file: a recording on its original topics, or records on topics that follow from the stream's file."""
 
 from __future__ import annotations
 

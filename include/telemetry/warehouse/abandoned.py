@@ -1,4 +1,4 @@
-"""Loads that nobody will close any more: their executions are over, or never began."""
+"""Close abandoned loads, whose executions are over or never began."""
 
 from __future__ import annotations
 

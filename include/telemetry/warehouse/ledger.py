@@ -1,4 +1,4 @@
-"""The ledger: what every load took, and how it ended."""
+"""The ledger: what every load took and how it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``load_object_days``: how many messages of each day of receipt the ledger's objects hold."""
+"""The table ``load_object_days``: how many messages received on each day the objects of the ledger hold."""
 
 from __future__ import annotations
 

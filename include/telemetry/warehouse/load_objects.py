@@ -1,4 +1,4 @@
-"""``load_objects``: the objects of the ledger. Each is claimed by one transaction, and counted in it."""
+"""The table ``load_objects``: the objects of the ledger. Each is claimed and counted in one transaction."""
 
 from __future__ import annotations
 

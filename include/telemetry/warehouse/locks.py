@@ -1,4 +1,4 @@
-"""Advisory locks: one name, one holder at a time, in whatever process."""
+"""Advisory locks, which have one holder at a time across all processes."""
 
 from __future__ import annotations
 

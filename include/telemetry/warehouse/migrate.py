@@ -1,4 +1,4 @@
-"""Bringing the database up to the migrations and the contracts."""
+"""Migrate the database to the current migrations and contracts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``quality_checks``: how plausible the data of each closed day was."""
+"""The table ``quality_checks``: the quality of each closed day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``quarantine``: rows that could not become readings, with their bytes."""
+"""The table ``quarantine``: rows that could not become readings, with their bytes."""
 
 from __future__ import annotations
 

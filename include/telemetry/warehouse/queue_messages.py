@@ -1,4 +1,4 @@
-"""``queue_messages``: the messages that the queue lane's objects have brought into the ledger, by their ids."""
+"""The table ``queue_messages``: ids of messages that objects of the queue lane have brought into the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``<stream>_readings``: every reading once, by its key."""
+"""The tables ``<stream>_readings``: every reading once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``reconciliations``: what became of each closed day's messages, lane by lane."""
+"""The table ``reconciliations``: what became of each closed day's messages, lane by lane."""
 
 from __future__ import annotations
 

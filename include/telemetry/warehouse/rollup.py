@@ -1,4 +1,4 @@
-"""``<stream>_rollup``: one row a device and day (in UTC, of the event time), with the spread of every number."""
+"""The tables ``<stream>_rollup``: one row for each device and day (UTC, event time), with statistics of each number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Closing a day by DataQualityFunction."""
+"""An operator that closes a day with DataQualityFunction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running the ETL for an interval, and recording its load however it ended."""
+"""Operators that run the ETL for an interval and record the load, whether it succeeded or failed."""
 
 from __future__ import annotations
 

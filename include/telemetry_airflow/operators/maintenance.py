@@ -1,4 +1,4 @@
-"""The daily upkeep of the warehouse, a task each. Every one of them may be run again, or twice at once."""
+"""The tasks of the DAG ``maintenance``. Each may be repeated, or run twice concurrently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is there anything to load? A sensing task succeeds, or is skipped and says why."""
+"""Tasks that sense whether there is anything to load. They succeed, or are skipped with the reason."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_a_full_buffer_does_not_wait_for_its_interval(emulator: Emulator) -> Non
     assert emulator.content(bucket, key) == b"x" * 900_000 + b"y" * 300_000
 
 
-def test_what_cannot_be_delivered_is_delivered_later(emulator: Emulator) -> None:
+def test_failed_deliveries_are_retried_later(emulator: Emulator) -> None:
     stream = emulator.delivery_stream("not-there-yet")
     put(emulator, stream, b"kept\n")
 
@@ -55,7 +55,7 @@ def test_what_cannot_be_delivered_is_delivered_later(emulator: Emulator) -> None
     assert emulator.content("not-there-yet", key) == b"kept\n"
 
 
-def test_records_that_no_prefix_can_be_found_for_go_to_the_error_prefix(emulator: Emulator) -> None:
+def test_records_with_an_invalid_prefix_go_to_the_error_prefix(emulator: Emulator) -> None:
     bucket = emulator.bucket()
     stream = emulator.delivery_stream(bucket, Prefix="raw/!{partitionKeyFromQuery:missing}/")
     put(emulator, stream, b"lost?\n")

@@ -44,7 +44,7 @@ def fresh(folder: Path) -> Path:
 
 @settings(deadline=None)
 @given(events=EVENTS, data=st.data())
-def test_a_cut_leaves_whole_events(scratch: Path, events: list[Event], data: st.DataObject) -> None:
+def test_a_truncated_journal_keeps_whole_events(scratch: Path, events: list[Event], data: st.DataObject) -> None:
     folder = fresh(scratch / "cut")
     kept = Kept(folder)
     for event in events:
@@ -60,7 +60,9 @@ def test_a_cut_leaves_whole_events(scratch: Path, events: list[Event], data: st.
 
 @settings(deadline=None)
 @given(events=EVENTS, data=st.data())
-def test_each_service_gets_what_its_state_has_not(scratch: Path, events: list[Event], data: st.DataObject) -> None:
+def test_each_service_replays_the_events_its_state_lacks(
+    scratch: Path, events: list[Event], data: st.DataObject
+) -> None:
     folder = fresh(scratch / "positions")
     kept = Kept(folder)
     saved_at = {kind: data.draw(st.integers(0, len(events))) for kind in ("a", "b")}
@@ -77,7 +79,7 @@ def test_each_service_gets_what_its_state_has_not(scratch: Path, events: list[Ev
     assert Kept(folder, positions).entries == expected
 
 
-def test_what_is_appended_after_a_cut_does_not_follow_it(tmp_path: Path) -> None:
+def test_events_appended_after_a_truncation_are_kept(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.happen([("a", 1)])
     (first,) = tmp_path.glob("*.journal")
@@ -88,7 +90,7 @@ def test_what_is_appended_after_a_cut_does_not_follow_it(tmp_path: Path) -> None
     assert Kept(tmp_path).entries == [("a", 1), ("b", 2)]
 
 
-def test_a_kept_event_with_other_bytes_than_were_written_ends_the_replay(tmp_path: Path) -> None:
+def test_a_corrupt_event_ends_the_replay(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     for value in (1, 2, 3):
         kept.happen([("a", value)])

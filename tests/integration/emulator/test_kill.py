@@ -78,7 +78,7 @@ def test_resources_are_there_as_soon_as_they_are_acknowledged(journaled: Emulato
     lane.check({b"1", b"2"})
 
 
-def test_wherever_the_journal_ends_a_message_is_everywhere_or_nowhere(journaled: Emulator, tmp_path: Path) -> None:
+def test_a_journal_cut_anywhere_keeps_a_message_in_all_services_or_in_none(journaled: Emulator, tmp_path: Path) -> None:
     lane, device = Lane(journaled), journaled.device()
     device.publish("kept/x", *[b"%d" % n for n in range(40)])
     journaled.kill()
@@ -99,7 +99,7 @@ def test_wherever_the_journal_ends_a_message_is_everywhere_or_nowhere(journaled:
     assert left[-1] > 0
 
 
-def test_messages_are_deleted_purged_and_redriven_for_good(own: Emulator) -> None:
+def test_deletes_purges_and_redrives_survive_a_kill(own: Emulator) -> None:
     sqs = own.client("sqs")
     dead, purged = own.queue(), own.queue()
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -140,7 +140,7 @@ def depth(emulator: Emulator, queue: str) -> int:
     return sum(int(attributes[name]) for name in names)
 
 
-def test_an_alarm_does_not_notify_again(journaled: Emulator) -> None:
+def test_an_alarm_does_not_notify_again_after_a_restart(journaled: Emulator) -> None:
     sns, inbox, watched = journaled.client("sns"), journaled.queue(), journaled.queue()
     name = watched.rsplit("/", 1)[1]
     topic = sns.create_topic(Name="alarms")["TopicArn"]

@@ -16,7 +16,7 @@ KILLS = 5
 RANDOM = random.Random()  # noqa: S311
 
 
-def test_a_kill_between_an_object_and_the_note_of_it_leads_to_the_same_object(journaled: Emulator) -> None:
+def test_a_kill_between_object_and_journal_entry_writes_the_same_object(journaled: Emulator) -> None:
     lane, device = Lane(journaled), journaled.device()
     device.publish("kept/x", b"1", b"2")
     device.close()

@@ -9,7 +9,7 @@ from telemetry.streams.inference.infer import infer_stream
 from telemetry.streams.recordings import Sample
 
 
-def test_messages_are_heard_until_there_are_enough(emulator: Emulator, device: Device) -> None:
+def test_listening_ends_after_enough_messages(emulator: Emulator, device: Device) -> None:
     broker = Broker("localhost", emulator.mqtt_port, *device.files)
     place = unique("plant")
     payloads = [b'{"at": 1795168800, "t": 20.5}', b'{"at": 1795168860, "t": 21}']
@@ -26,6 +26,6 @@ def test_messages_are_heard_until_there_are_enough(emulator: Emulator, device: D
     assert (stream.topic, stream.event_time.format) == (f"{place}/+/t", "epoch_seconds")
 
 
-def test_silence_ends_in_time(emulator: Emulator, device: Device) -> None:
+def test_listening_ends_after_its_timeout(emulator: Emulator, device: Device) -> None:
     broker = Broker("localhost", emulator.mqtt_port, *device.files)
     assert listen(broker, unique("silent"), 0.2, 1) == []

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from emulated import Emulator, unique, until
 
 
-def test_an_alarm_on_a_queue_s_depth_notifies_without_anybody_putting_metrics(emulator: Emulator) -> None:
+def test_an_alarm_on_queue_depth_notifies_without_custom_metrics(emulator: Emulator) -> None:
     sns, cloudwatch = emulator.client("sns"), emulator.client("cloudwatch")
     watched, other, inbox = emulator.queue(), emulator.queue(), emulator.queue()
     topic = sns.create_topic(Name=unique("alarms"))["TopicArn"]

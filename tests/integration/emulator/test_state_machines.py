@@ -72,7 +72,7 @@ def test_batches_are_bounded_by_bytes(emulator: Emulator) -> None:
     assert all(len(json.dumps(child["given"])) <= 400 for child in children)
 
 
-def test_a_failing_batch_is_tolerated_as_told(emulator: Emulator) -> None:
+def test_a_failing_batch_is_tolerated_as_configured(emulator: Emulator) -> None:
     items = list(range(4))
     failing = batched_map(emulator, {"MaxItemsPerBatch": 1}, ToleratedFailurePercentage=25, ResultPath=None)
     failing["ItemProcessor"]["StartAt"] = "Choose"

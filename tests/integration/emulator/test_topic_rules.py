@@ -65,14 +65,16 @@ def test_json_over_several_lines_is_put_on_one(lane: Lane, device: Device) -> No
     assert lane.lake() == b'{   "a": 1.50,    "b": "x\\ny" }\n'
 
 
-def test_nesting_too_deep_to_parse_is_handed_on(lane: Lane, device: Device) -> None:
+def test_payloads_nested_too_deep_to_parse_are_passed_through(lane: Lane, device: Device) -> None:
     payload = b"[" * 10_000 + b"\n" + b"]" * 10_000
     device.publish(lane.topic, payload)
     assert lane.lake() == payload + b"\n"
 
 
 @pytest.mark.parametrize("payload", [b"\xff\xfe\x00\x80 not text", b"", b"a \x01 control character", b"nul \x00"])
-def test_what_sqs_cannot_take_reaches_the_lake_and_the_error_action(lane: Lane, device: Device, payload: bytes) -> None:
+def test_messages_too_large_for_sqs_reach_the_lake_and_the_error_action(
+    lane: Lane, device: Device, payload: bytes
+) -> None:
     device.publish(lane.topic, payload)
     assert lane.lake() == payload + b"\n"
     assert lane.emulator.messages(lane.queue) == []

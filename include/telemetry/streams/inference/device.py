@@ -1,4 +1,4 @@
-"""Which value names the device: in the payload, in the topic, a key of a map, or none."""
+"""Guess where the device is named: in the payload, in the topic, by a map's keys, or nowhere."""
 
 from __future__ import annotations
 

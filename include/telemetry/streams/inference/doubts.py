@@ -1,4 +1,4 @@
-"""What a guess is unsure of."""
+"""Doubts: what a guess is unsure of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which encoding payloads have, and what they say in it."""
+"""Guess the encoding of payloads, and decode them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream's event time, and what is unsure about it."""
+"""Guess the stream's event time, and collect doubts about it."""
 
 from __future__ import annotations
 

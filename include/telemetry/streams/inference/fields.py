@@ -1,4 +1,4 @@
-"""What type each value has, which spellings it takes, and which values mean none."""
+"""Guess the type of each field, its spellings, and the values that mean null."""
 
 from __future__ import annotations
 

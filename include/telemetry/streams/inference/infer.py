@@ -1,4 +1,4 @@
-"""From messages to a first draft of their stream's file."""
+"""Infer a draft of a stream's file from messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the messages are measurements, where a topic carries other kinds, too."""
+"""Guess which messages are measurements, if a topic carries other messages, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values in decoded payloads, each under its path."""
+"""The values of decoded payloads by their paths."""
 
 from __future__ import annotations
 

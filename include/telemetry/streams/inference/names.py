@@ -1,4 +1,4 @@
-"""Names of columns, from paths."""
+"""Derive column names from paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in the payloads the readings are, and which lists are objects in disguise."""
+"""Guess where in the payloads the readings are, and which lists are name/value pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which value is the event time, and in which formats it is written."""
+"""Guess which value is the event time, and its formats."""
 
 from __future__ import annotations
 

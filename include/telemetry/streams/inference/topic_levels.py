@@ -1,4 +1,4 @@
-"""Which level of the topics is the device, and which filter takes them all."""
+"""Guess which topic level names the device, and a filter that matches all topics."""
 
 from __future__ import annotations
 

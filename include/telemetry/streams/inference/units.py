@@ -1,4 +1,4 @@
-"""Units that messages say themselves, beside their values."""
+"""Find units that messages themselves name beside their values."""
 
 from __future__ import annotations
 

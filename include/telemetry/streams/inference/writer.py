@@ -1,4 +1,4 @@
-"""A stream's file as text, with what was seen and what is to be looked at in comments."""
+"""Write a stream's file as text, with comments on what was seen and what to check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What zone a time without an offset is of."""
+"""Guess the time zone of times without an offset."""
 
 from __future__ import annotations
 
