@@ -20,7 +20,7 @@ class Chunk(Generic[T]):
     bytes: int = 0
 
     def has_room(self, size: int) -> bool:
-        """Whether an item of so many bytes may be added. One more is always taken where there is none."""
+        """Whether an item of that many bytes fits. The first item always does."""
         return not self.items or (len(self.items) < self.count_max and self.bytes + size <= self.bytes_max)
 
     def add(self, item: T, size: int) -> None:

@@ -26,7 +26,7 @@ PARTITION_EXAMPLE: Final[dict[LoadKind, str]] = {"hourly": "2020-07-13T05", "dai
 
 
 class Run(Protocol):
-    """What of a DAG run is needed; Airflow's own in a task's context has it."""
+    """The attributes needed of a DAG run, which Airflow's own in a task's context has."""
 
     @property
     def data_interval_start(self) -> datetime | None: ...
@@ -69,7 +69,7 @@ def interval_in(context: Context, kind: LoadKind) -> Interval:
 
 
 def settled_at(interval: Interval, asked: datetime, grace: timedelta) -> datetime:
-    """When everything that arrived within ``interval`` is an object in S3: ``grace`` after the interval's end.
+    """Return when everything that arrived within ``interval`` is in S3: ``grace`` after the interval's end.
 
     A run ``asked`` for while the interval still lasts waits for what had arrived by then, not for the interval's end.
     """

@@ -23,12 +23,12 @@ class Scope:
 
     @classmethod
     def since(cls, day: date) -> Self:
-        """What was received on a day or later, and all history."""
+        """Messages received on a day or later, and all history."""
         return cls(DayRange(day, date.max), ALL_DAYS)
 
     @classmethod
     def of_day(cls, day: date) -> Self:
-        """What was received on a day, history included."""
+        """Messages received on a day, including history."""
         return cls(DayRange(day, day), DayRange(day, day))
 
     @classmethod

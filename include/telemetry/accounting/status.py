@@ -40,17 +40,17 @@ class StreamAccount:
 
     @property
     def in_flight(self) -> int:
-        """Of both lanes."""
+        """The sum of both lanes."""
         return sum(lane.in_flight for lane in self.lanes.values())
 
     @property
     def unaccounted(self) -> bool:
-        """Whether a message of either lane is."""
+        """Whether a message of either lane is in flight."""
         return any(lane.unaccounted for lane in self.lanes.values())
 
     @property
     def at_rest(self) -> bool:
-        """Whether every message that was published is in the ledger."""
+        """Whether the ledger has every published message."""
         return not self.in_flight and not self.unaccounted
 
     def document(self) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class UnloadedObjects:
         return Messages(frozenset(ids), without_id)
 
     def _prefixes(self, lane: Lane, scope: Scope) -> Iterator[str]:
-        """Where objects with messages of a scope may be.
+        """The prefixes of objects that may hold messages of a scope.
 
         lake: a partition is named after the first record of Firehose's buffer, so that of the hour before midnight may
         hold messages of the day; a message reaches Firehose after the rule has it, so that of the hour after may, too.
@@ -110,7 +110,7 @@ class UnloadedObjects:
 
 
 def _may_hold_messages(key: str, scope: Scope) -> bool:
-    """Whether messages of the scope may be in an object, as its partition tells."""
+    """Whether an object may hold messages of the scope, judging by its partition."""
     if history_records(key) is not None:
         return True
     return scope.received is not None and hour_of(key) >= Interval.day(scope.received.first).start - HOUR

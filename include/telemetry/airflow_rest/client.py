@@ -43,7 +43,7 @@ class AirflowClient:
         self._http.close()
 
     def _find(self, path: str, **arguments: Any) -> Any:
-        """What is there, or None."""
+        """Get a resource, or ``None`` if it does not exist."""
         answer = self._send("GET", path, **arguments)
         return None if answer.status_code == httpx.codes.NOT_FOUND else self._document(answer)
 

@@ -55,7 +55,7 @@ class Backfill:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a backfill is: its runs."""
+    """The progress of a backfill: the states of its runs."""
 
     runs: list[DagRun]
 
@@ -276,7 +276,7 @@ def _day(moment: str) -> date:
 
 
 def _error(entry: dict[str, Any]) -> str:
-    """What a log entry complains of: the exception where it has one; what that one came from stays in the log."""
+    """Return a log entry's error: its exception, if there is one, without that exception's causes."""
     for detail in entry.get("error_detail") or []:
         kind = "" if detail["exc_type"] == "AirflowFailException" else f"{detail['exc_type']}: "
         return f"{kind}{detail['exc_value']}"

@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 
 
 def due_at(day: date) -> datetime:
-    """When the daily run that loads ``day`` is due: as the schedule first comes round after the day is over."""
+    """Return when the daily run of ``day`` is due: at the schedule's first time after the day is over."""
     just_before = Interval.day(day).end - timedelta(seconds=1)
     return Interval.tick(load_settings().schedules.daily, just_before).end
 

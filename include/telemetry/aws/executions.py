@@ -14,7 +14,7 @@ ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True)
 class ExecutionStatus:
-    """How an execution stands: ``status`` in Step Functions' words, ``error`` and ``cause`` of one that failed."""
+    """The state of an execution: Step Functions' ``status``, and ``error`` and ``cause`` if it failed."""
 
     name: str
     status: str
@@ -23,13 +23,13 @@ class ExecutionStatus:
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> ExecutionStatus:
-        """What DescribeExecution answered."""
+        """Parse the response of DescribeExecution."""
         names = (field.name for field in fields(cls))
         return cls(**{name: description[name] for name in names if name in description})
 
     @property
     def under_way(self) -> bool:
-        """Whether it is not over."""
+        """Whether the execution is still running."""
         return self.status in ("RUNNING", "PENDING_REDRIVE")
 
     @property
@@ -63,7 +63,7 @@ def execution_arn(state_machine_arn: str, name: str) -> str:
 
 
 def describe_execution(arn: str) -> ExecutionStatus | None:
-    """How the execution stands; None where none of that ARN was ever started."""
+    """Describe an execution; ``None`` if it was never started."""
     from telemetry.aws.clients import client
 
     step_functions = client("stepfunctions")
@@ -85,7 +85,7 @@ def open_reason(name: str, ending: ExecutionStatus | None) -> str | None:
 
 
 def input_of(stream: str, kind: str, interval: Interval) -> dict[str, str]:
-    """What the state machine is given. The same for the same load: AWS takes a name twice only with the same input."""
+    """The input of an execution, the same for the same load: AWS accepts a name again only with the same input."""
     return {
         "stream": stream,
         "kind": kind,

@@ -43,7 +43,7 @@ class Metric(NamedTuple):
 
 
 def published(names: Names, stream: str) -> Metric:
-    """What the stream's topic rule matched."""
+    """The messages that the stream's topic rule matched."""
     return Metric("AWS/IoT", "TopicMatch", "RuleName", names.topic_rule(stream))
 
 
@@ -111,7 +111,7 @@ def buffered(
 
 
 def oldest_message_sent(cloudwatch: Any, queue: str, now: datetime) -> datetime | None:
-    """When the queue's oldest message was sent, as far as CloudWatch knows; ``None`` where it knows of no message."""
+    """Return when the queue's oldest message was sent, according to CloudWatch; ``None`` if it knows of no message."""
     metric = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue)
     points = _points(cloudwatch, [metric], now - AGE_LOOK_BACK, now + MINUTE, MINUTE, "Maximum")
     measured, age = max(((when, value) for _, when, value in points), default=(now, 0.0))

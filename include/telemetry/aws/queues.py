@@ -55,7 +55,7 @@ class DeadLetter:
 
 @dataclass
 class Redriven:
-    """How many messages are in the queue again, and how many SQS would not take: those stay where they were."""
+    """How many messages were moved back to the queue, and how many SQS refused, which stay dead letters."""
 
     moved: int = 0
     refused: dict[str, str] = field(default_factory=dict)
@@ -128,7 +128,7 @@ def receive_until_idle(
     go_on: Callable[[], bool] = lambda: True,
     expected: Callable[[SqsMessage], bool] = lambda message: True,
 ) -> Iterator[list[SqsMessage]]:
-    """What ``call`` brings, which is told how many are wanted still, time after time. A message may come again.
+    """Yield what ``call`` returns, time after time; it gets the number still wanted. A message may come twice.
 
     Ends when there are ``most`` of different ids, when ``go_on`` says no, or when ``IDLE_RECEIVES`` in a row bring
     nothing new that is ``expected``.
@@ -172,7 +172,7 @@ def peek(sqs: Any, url: str, most: int) -> Iterator[SqsMessage]:
 
 
 def sent_at(message: SqsMessage) -> int:
-    """When a message was sent to its queue, in milliseconds since 1970."""
+    """Return when a message was sent to its queue, in milliseconds since 1970."""
     return int(message["Attributes"]["SentTimestamp"])
 
 
@@ -188,7 +188,7 @@ def message_id_and_time(message: SqsMessage) -> tuple[str, datetime]:
 
 
 def _entries(messages: Iterable[SqsMessage], **more: Any) -> list[dict[str, Any]]:
-    """What a call for several messages at once names them by."""
+    """The ids of messages within a batch call."""
     return [{"Id": str(n), "ReceiptHandle": message["ReceiptHandle"], **more} for n, message in enumerate(messages)]
 
 

@@ -62,7 +62,7 @@ def local_environment(needed: Iterable[Service] = EVERYTHING) -> dict[str, str]:
 
 
 def is_local() -> bool:
-    """Whether commands work on the local stack."""
+    """Whether commands use the local stack."""
     return not os.environ.get("TELEMETRY_RAW_BUCKET") or "AWS_ENDPOINT_URL" in os.environ
 
 

@@ -92,7 +92,7 @@ def accounts_now() -> Mapping[str, StreamAccount]:
 
 
 def _services() -> dict[str, str | None]:
-    """What is wrong with each local service, by name; ``None`` if it is healthy. On AWS there are none."""
+    """The problem of each local service, by name; ``None`` if it is healthy. On AWS there are none."""
     if not is_local():
         return {}
     from telemetry.local import stack

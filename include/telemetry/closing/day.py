@@ -24,7 +24,7 @@ from telemetry.warehouse.rollup import roll_up
 
 @dataclass(frozen=True)
 class ClosedDay:
-    """What was found. ``devices`` are those with readings; of the silent ones the first are named."""
+    """The result of closing a day. ``devices`` counts those with readings; the first silent ones are named."""
 
     stream: str
     day: date

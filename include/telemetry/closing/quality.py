@@ -20,7 +20,7 @@ SILENT_NAMED = 10
 
 
 class CheckName(StrEnum):
-    """What is checked."""
+    """The names of the checks."""
 
     volume = "volume"
     """The day's readings."""
@@ -44,7 +44,7 @@ class DayQuality:
     bounds: Quality
 
     def checks(self) -> list[QualityCheck]:
-        """Every check."""
+        """Run every check."""
         return [self._volume(), *self._null_rates(), *self._reject_rates(), self._silent_devices()]
 
     def silent_devices(self) -> list[str]:
@@ -73,7 +73,7 @@ class DayQuality:
             yield QualityCheck(CheckName.null_rate, rate, high=self.bounds.null_rate_max, subject=name)
 
     def _reject_rates(self) -> Iterator[QualityCheck]:
-        """Of the rows of both lanes; a message that is bad in one is bad in the other."""
+        """Check the rows of both lanes; a message that is bad in one is bad in the other."""
         stream, span, bounds = self.stream.stream, Interval.day(self.day), self.bounds
         rows = load_objects.count_rows(self.cursor, stream, span)
         out_of_range = _rate(quarantine.count_rows(self.cursor, stream, span, Reason.out_of_range), rows.rows_read)

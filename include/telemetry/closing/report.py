@@ -15,7 +15,7 @@ def describe(closed: Document) -> str:
 
 
 def missing(closed: Document) -> list[str]:
-    """What is unaccounted for, a sentence a lane, and what to do next; nothing where the day adds up."""
+    """Say what is unaccounted for, one sentence for each lane, and what to do next; empty if the day adds up."""
     lanes = [lane for lane in closed["reconciliations"] if lane["unaccounted"]]
     return [*map(_sentence, lanes), *({_advice(closed["stream"], lane["unaccounted"]): None for lane in lanes})]
 

@@ -41,7 +41,7 @@ def field_converter(name: str, field: ContractField) -> Convert:
 
 
 def is_null(field: ContractField) -> Callable[[Any], bool]:
-    """Whether a value stands for none: one of ``null_values``, of the same JSON type."""
+    """Whether a value means null: one of ``null_values``, of the same JSON type."""
     nulls = {(_kind(value), value) for value in field.null_values}
     return lambda value: type(value) not in (dict, list) and (_kind(value), value) in nulls
 

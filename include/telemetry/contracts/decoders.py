@@ -16,7 +16,7 @@ Decode = Callable[[bytes, datetime | None], Any]
 
 
 def decoder(encoding: Encoding) -> Decode:
-    """How payloads of the encoding become JSON-like values that can be stored. Its library is loaded only now."""
+    """Return a decoder from payloads to JSON-like values that can be stored. Its library is imported only now."""
     decode = _decoder(encoding)
     return lambda content, received_at: exact_json.storable(decode(content, received_at))
 

@@ -122,7 +122,7 @@ class ContractField(StrictModel):
         return not asked and self.type in PLAIN_TYPES
 
     def _says(self, option: str) -> bool:
-        """Whether the file says something of an option that differs from leaving it out."""
+        """Whether the file sets an option to something other than its default."""
         return bool(getattr(self, option) != type(self).model_fields[option].default)
 
 

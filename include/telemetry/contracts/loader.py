@@ -51,7 +51,7 @@ def _with_descriptor(path: Path, encoding: Protobuf) -> Protobuf:
 
 
 def read_streams(folder: Path = STREAMS) -> StreamFiles:
-    """Every stream whose file is sound. Of two that take the same messages, the second by name is at fault."""
+    """Load every stream whose file is valid. Of two that match the same messages, the second by name is faulty."""
     files = StreamFiles({}, [])
     for path in sorted(folder.glob("*.yaml")):
         try:
@@ -103,7 +103,7 @@ def _refuse_shared_topics(path: Path, stream: Stream, others: Iterable[Stream]) 
 
 
 def _kept_apart(one: Stream, other: Stream) -> bool:
-    """Whether no message fulfils the conditions of both."""
+    """Whether no message can satisfy the conditions of both."""
     return any(_exclude(*pair) for pair in product(one.where, other.where))
 
 

@@ -29,7 +29,7 @@ RESERVED = frozenset(
 
 
 def _alone(given: Any) -> Any:
-    """What stands alone, as a list."""
+    """A single value as a list of one."""
     return [given] if isinstance(given, str | dict) else given
 
 

@@ -93,7 +93,7 @@ def compile_reading(stream: Stream, prepare: Prepare) -> Callable[[Found, Source
 
 
 def _needs_object(stream: Stream) -> bool:
-    """Whether some path leads into the reading, and all that do begin with a name."""
+    """Whether there are paths into the reading, and all of them begin with a name."""
     texts = [stream.device.path, stream.event_time.path, *(field.path for field in stream.fields.values())]
     inside = [path for path in _paths(texts) if not path.absolute or stream.readings is None]
     return bool(inside) and all(path.steps and type(path.steps[0]) is str for path in inside)

@@ -69,7 +69,7 @@ def copied_along(value: Any, steps: Sequence[Step]) -> Any:
 
 
 def matches(value: Any, query: Sequence[Step | Wildcard], keys: tuple[Step, ...] = ()) -> Iterator[Found | Reject]:
-    """What a query finds, in the payload's order; a reject for each place where the query finds something else."""
+    """Yield what a query finds, in the payload's order, and a reject for each place that holds something else."""
     if not query:
         yield Found(value, keys, {})
         return

@@ -60,5 +60,5 @@ _JSON_NAMES = {
 
 
 def json_name(value: object) -> str:
-    """What JSON calls a value's type, with its article."""
+    """JSON's name of a value's type, with its article."""
     return _JSON_NAMES.get(type(value), "a number")  # an ExactNumber

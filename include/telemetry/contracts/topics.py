@@ -37,7 +37,7 @@ def check_filter(topic: str) -> None:
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether the filter takes messages of a topic."""
+    """Whether the filter matches a topic."""
     wanted, levels = topic_filter.split("/"), topic.split("/")
     if topic.startswith("$") and wanted[0] in ("+", "#"):
         return False
@@ -52,7 +52,7 @@ def _takes(wanted: str, level: str) -> bool:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether there is a topic that both filters take."""
+    """Whether a topic exists that both filters match."""
     first, second = one.split("/"), other.split("/")
     for a, b in zip(first, second, strict=False):
         if "#" in (a, b):
@@ -86,7 +86,7 @@ def level_names(topic: str, levels: str | None) -> dict[str, int]:
 
 
 def level_value(topic_filter: str, topic: str, number: int) -> str:
-    """What stands in a topic at the level of that number; the rest of the topic where the filter has ``#`` there."""
+    """Return a topic's level by its number; the rest of the topic if the filter has ``#`` there."""
     levels = topic.split("/")
     is_rest = topic_filter.split("/")[number] == "#"
     return "/".join(levels[number:]) if is_rest else levels[number]

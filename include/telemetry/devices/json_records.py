@@ -85,7 +85,7 @@ class _Text:
         self._file, self._buffer, self._position = file, "", 0
 
     def accept(self, mark: str) -> bool:
-        """Whether ``mark`` comes next, after white space; if so, go past it."""
+        """Skip white space and ``mark``, if it comes next; return whether it did."""
         found = self.has_more() and self._buffer[self._position] == mark
         self._position += found
         return found

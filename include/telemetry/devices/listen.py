@@ -31,7 +31,7 @@ class Listener(Connection):
         self._client.on_subscribe = self._on_subscribe
 
     def wait(self, seconds: float, most: int) -> list[Heard]:
-        """What is heard until so many seconds are over, or ``most`` messages have come.
+        """Return messages until the seconds are over, or ``most`` messages have come.
 
         Raises:
             TelemetryError: the broker refuses the subscription, or does not answer it.
@@ -66,7 +66,7 @@ class Listener(Connection):
 
 
 def listen(broker: Broker, topic_filter: str, seconds: float, most: int) -> list[Heard]:
-    """What devices publish on the filter's topics within so many seconds, at most so many messages.
+    """Return what devices publish on the filter's topics within ``seconds``, at most ``most`` messages.
 
     Raises:
         TelemetryError: the broker cannot be reached, refuses the certificate, or does not grant the subscription.

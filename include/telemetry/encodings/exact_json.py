@@ -148,7 +148,7 @@ def _escaped(value: Any) -> dict[str, str]:
 
 
 def restored(value: Any) -> Any:
-    """What ``storable`` was given."""
+    """Return the value that ``storable`` was given."""
     if type(value) is list:
         return [restored(item) for item in value]
     if type(value) is not dict:
@@ -178,7 +178,7 @@ def _fragment(value: Any) -> Any:
 
 
 def _decode_slowly(text: bytes, *, allow_nan: bool) -> tuple[Any] | None:
-    """What Python's own reader makes of it, which takes lone surrogates; ``None`` where it is no JSON."""
+    """Parse with Python's own reader, which accepts lone surrogates; ``None`` if it is not JSON."""
 
     def refuse(word: str) -> float:
         if not allow_nan:

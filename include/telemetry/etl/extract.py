@@ -20,7 +20,7 @@ from telemetry.warehouse.load_objects import objects_not_loaded
 
 
 class Extracted(TypedDict):
-    """What the state machine goes on with."""
+    """The state's result, which the state machine continues with."""
 
     stream: str
     load_id: int

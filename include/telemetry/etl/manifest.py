@@ -17,7 +17,7 @@ HELD_MAX = 2**20
 
 
 class Manifest(TypedDict):
-    """Where a manifest is."""
+    """The bucket and key of a manifest."""
 
     bucket: str
     key: str
@@ -47,7 +47,7 @@ def read_manifest(s3: Any, manifest: Manifest) -> Iterator[RawObject]:
 
 
 def missing_objects(connection: Connection, s3: Any, manifest: Manifest) -> tuple[int, str]:
-    """How many objects of a manifest the ledger lacks, and the key of the first."""
+    """The number of a manifest's objects that the ledger lacks, and the key of the first."""
     missing, first = 0, ""
     objects = read_manifest(s3, manifest)
     while some := list(islice(objects, KEYS_AT_ONCE)):

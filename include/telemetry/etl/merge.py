@@ -79,7 +79,7 @@ class Merge:
     redelivery: Redelivery
 
     def readings(self, file: pq.ParquetFile, load_id: int) -> tuple[int, int]:
-        """How many readings there are, and how many of them are stored now: the others are stored already."""
+        """The number of readings, and how many of them were stored now; the others were stored before."""
         names = [column.name for column in reading_columns(self.stream)]
         number = 0
 

@@ -44,6 +44,6 @@ class MessageCounts:
 
 
 def read_counts(metadata: Mapping[bytes, bytes]) -> tuple[Counter[date], int]:
-    """How many messages of each day, and how many repeated ones, a Parquet file's metadata tell of."""
+    """Return the messages of each day and the repeated messages, from a Parquet file's metadata."""
     days = {date.fromisoformat(day): messages for day, messages in json.loads(metadata[DAYS]).items()}
     return Counter(days), int(metadata[REPEATED])

@@ -39,7 +39,7 @@ class Envelope(NamedTuple):
 
     @property
     def day(self) -> int:
-        """When it was received, in whole days since 1970 in UTC."""
+        """The day it was received, in days since 1970 (UTC)."""
         return self.received_at // DAY_MILLISECONDS
 
 

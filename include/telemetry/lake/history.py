@@ -30,7 +30,7 @@ Record = tuple[datetime | None, bytes]
 
 @dataclass
 class History:
-    """What was written: records in new objects, and records in objects that were there already."""
+    """The number of records written in new objects, and of records in objects that existed already."""
 
     written: int = 0
     present: int = 0
@@ -39,7 +39,7 @@ class History:
 
 
 def history_records(key: str) -> int | None:
-    """How many records a history object holds, as its name says; ``None`` for any other object."""
+    """Return the number of records in a history object, from its name; ``None`` for any other object."""
     found = NAME.search(key)
     return int(found.group(1)) if found else None
 

@@ -38,12 +38,12 @@ class Line(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether the text is all of a line."""
+        """Whether the text is the whole line."""
         return self.fault is None and len(self.text) == self.length
 
 
 def read_lines(body: Body, longest: int) -> Iterator[Line]:
-    """Every line of an object that is gzip or plain text; an empty one is a line, too.
+    """Yield every line of an object, gzip or plain text; an empty line counts, too.
 
     Of a line longer than ``longest`` bytes only so many are kept. A gzip stream that is broken gives the lines that can
     be read and one line more, with that fault and what is left of the last line.
@@ -100,7 +100,7 @@ def _inflate(chunk: bytes, body: Body) -> Iterator[bytes]:
 
 
 def _salvage(member: Decompressor, chunk: bytes) -> Iterator[bytes]:
-    """What can be read of a chunk up to the damage: zlib itself gives nothing of a call that meets it."""
+    """Decompress a chunk up to the damage. zlib itself returns nothing from a call that meets damage."""
     with suppress(zlib.error):
         for place in range(len(chunk)):
             yield member.decompress(chunk[place : place + 1])

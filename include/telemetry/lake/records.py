@@ -37,12 +37,12 @@ class ParsedMessage(NamedTuple):
 
     @property
     def day(self) -> int | None:
-        """When it was received, in whole days since 1970 in UTC; ``None`` where it has no envelope."""
+        """The day it was received, in days since 1970 (UTC); ``None`` if it has no envelope."""
         return None if self.received_at is None else self.received_at // DAY_MILLISECONDS
 
 
 def read_messages(body: Body, read: ReadPayload, latest: datetime, longest: int) -> Iterator[ParsedMessage]:
-    """Every message of an object, of either lane; ``latest`` is the latest event time that they can have.
+    """Yield every message of an object, of either lane; ``latest`` is the latest event time that they can have.
 
     A line is an envelope, or several that are glued as ``}{``, or a payload itself; an empty line is an empty payload.
     A payload of more than ``longest`` bytes is ``too_large``, and only so many are kept.
@@ -62,14 +62,14 @@ def read_messages(body: Body, read: ReadPayload, latest: datetime, longest: int)
 
 
 class MessageHeader(NamedTuple):
-    """That a message was received: its envelope's id and day, ``None`` where it has no envelope."""
+    """The receipt of a message: its envelope's id and day, ``None`` if it has no envelope."""
 
     message_id: str | None
     day: int | None
 
 
 def read_headers(body: Body) -> Iterator[MessageHeader]:
-    """Every message of an object, without its rows."""
+    """Yield every message of an object, without its rows."""
     for line in read_lines(body, LINE_MAX):
         enveloped = _open_envelopes(line.text) if line.whole else []
         for envelope, _ in enveloped or [(None, b"")]:
@@ -77,7 +77,7 @@ def read_headers(body: Body) -> Iterator[MessageHeader]:
 
 
 def moment_of(message: ParsedMessage) -> datetime | None:
-    """When a message was received, where its envelope says it."""
+    """Return when a message was received, if its envelope says so."""
     return None if message.received_at is None else EPOCH + timedelta(milliseconds=message.received_at)
 
 
@@ -107,7 +107,7 @@ def _open_envelopes(text: bytes) -> list[tuple[Envelope | None, bytes]]:
 
 
 def _decode(text: bytes) -> Any:
-    """What the JSON text says; ``None`` where it is none."""
+    """Parse a JSON text; ``None`` if it is not JSON."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -38,7 +38,7 @@ def csv_messages(path: Path, file: TextIO, *, as_csv: bool) -> Iterator[tuple[st
 
 
 def delimiter_of(line: str) -> str:
-    """What stands between the cells of a line: of the usual delimiters the first that it has."""
+    """Return the delimiter of a line: the first of the usual ones that it contains."""
     return next((delimiter for delimiter in DELIMITERS if delimiter in line), ",")
 
 

@@ -44,7 +44,7 @@ class RowCounts(NamedTuple):
 
 
 def loaded_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> set[str]:
-    """Those of the keys whose objects are loaded."""
+    """Return the keys whose objects are loaded."""
     loaded: set[str] = set()
     remaining = iter(keys)
     with transaction(connection) as cursor:
@@ -55,7 +55,7 @@ def loaded_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> set
 
 
 def objects_not_loaded(connection: Connection, objects: Iterable[RawObject]) -> list[RawObject]:
-    """Those of the objects that the ledger lacks, in their order."""
+    """Return the objects that the ledger lacks, in order."""
     objects = list(objects)
     loaded = {
         (bucket, key)
@@ -137,7 +137,7 @@ def count_rows(cursor: Cursor, stream: str, interval: Interval) -> RowCounts:
 
 
 def count_partitions(connection: Connection, stream: str) -> int:
-    """How many of a stream's partitions have an object in the ledger."""
+    """Count the partitions of a stream that have an object in the ledger."""
     with transaction(connection) as cursor:
         cursor.execute("SELECT count(DISTINCT partition_start) FROM load_objects WHERE stream = %s", (stream,))
         return int(cursor.fetchall()[0][0])

@@ -14,7 +14,7 @@ from telemetry.warehouse.connection import Connection, Cursor, transaction
 
 @dataclass(frozen=True)
 class QualityCheck:
-    """What was observed, and the bounds it should be within; ``subject`` is the field, where the check is about one."""
+    """An observed value and its bounds; ``subject`` is the field, if the check is about one."""
 
     check_name: str
     observed: float

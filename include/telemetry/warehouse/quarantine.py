@@ -113,7 +113,7 @@ def add_rows(cursor: Cursor, stream: str, raw_object: RawObject, rows: Iterable[
 
 
 def count_rows(cursor: Cursor, stream: str, interval: Interval, reason: Reason) -> int:
-    """How many rows of the objects of an interval's partitions are in quarantine for that reason."""
+    """Count the quarantined rows with a reason, of the objects in an interval's partitions."""
     cursor.execute(
         """SELECT count(*) FROM quarantine JOIN load_objects USING (bucket, key)
         WHERE load_objects.stream = %s AND reason = %s AND partition_start >= %s AND partition_start < %s""",

@@ -43,7 +43,7 @@ COUNT_LOAD = f"UPDATE loads SET {COUNTED} WHERE load_id = %(load_id)s"  # noqa: 
 
 @dataclass
 class Replayed:
-    """What became of the rows that were read again. A row that moved made one reading, or several."""
+    """The result of a replay. A row that moved became one reading, or several."""
 
     moved: int = 0
     loaded: int = 0
@@ -75,7 +75,7 @@ class _Row(NamedTuple):
 
 @dataclass
 class _Change:
-    """What one row's move changes in its object's counts."""
+    """How a row's move changes its object's counts."""
 
     row: _Row
     readings: list[Reading]

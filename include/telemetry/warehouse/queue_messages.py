@@ -14,7 +14,7 @@ IDS_AT_ONCE = 1000
 
 
 def known_messages(connection: Connection, message_ids: Iterable[str]) -> set[str]:
-    """Those of the ids whose messages an object of the queue lane has brought into the ledger."""
+    """Return the ids whose messages an object of the queue lane has brought into the ledger."""
     known: set[str] = set()
     remaining = iter(message_ids)
     with transaction(connection) as cursor:

@@ -16,14 +16,14 @@ from telemetry.warehouse.tables import table_exists
 
 
 class StoredReadings(NamedTuple):
-    """How many readings there are, and the newest event time."""
+    """The number of readings, and the newest event time."""
 
     number: int
     newest: datetime | None
 
 
 def has_readings(cursor: Cursor, stream: Stream) -> bool:
-    """Whether the stream's table, which is there, holds any reading."""
+    """Whether the stream's existing table holds any reading."""
     cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(stream.table)))
     return bool(cursor.fetchall()[0][0])
 
@@ -51,7 +51,7 @@ def merge_readings(cursor: Cursor, stream: Stream, load_id: int, csv_files: Iter
 
 
 def stored_readings(connection: Connection, stream: Stream) -> StoredReadings:
-    """What the stream's table holds; nothing where the stream is new and has none."""
+    """Summarise the stream's table; zero if a new stream has none yet."""
     with transaction(connection) as cursor:
         if not table_exists(cursor, stream.table):
             return StoredReadings(0, None)
@@ -61,7 +61,7 @@ def stored_readings(connection: Connection, stream: Stream) -> StoredReadings:
 
 
 def count_values(cursor: Cursor, stream: Stream, span: Interval, fields: Sequence[str]) -> tuple[int, list[int]]:
-    """How many readings have their event time in ``span``, and how many of them have a value of each field."""
+    """Count the readings with an event time in ``span``, and those that have a value of each field."""
     counts = sql.SQL("").join(sql.SQL(", count({})").format(sql.Identifier(name)) for name in fields)
     cursor.execute(
         sql.SQL("SELECT count(*){} FROM {} WHERE event_time >= %s AND event_time < %s").format(

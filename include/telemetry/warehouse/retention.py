@@ -31,7 +31,7 @@ DroppedKind = Literal["readings", "quarantine"]
 
 @dataclass(frozen=True)
 class Removed:
-    """How many rows were taken away."""
+    """The number of dropped rows."""
 
     message_ids: int
     readings: int
@@ -117,7 +117,7 @@ def drop_quarantine(connection: Connection, before: datetime, at_once: int = AT_
 
 
 def dropped_rows(connection: Connection, stream: str, kind: DroppedKind) -> int:
-    """How many rows of a stream retention has dropped so far."""
+    """Count the rows of a stream that retention has dropped so far."""
     with transaction(connection) as cursor:
         cursor.execute(
             "SELECT coalesce(sum(number), 0)::bigint FROM dropped_rows WHERE stream = %s AND kind = %s", (stream, kind)

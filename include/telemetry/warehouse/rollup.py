@@ -119,7 +119,7 @@ def daily_volume(cursor: Cursor, stream: Stream, first: date, day: date) -> Volu
 
 
 def count_silent_devices(cursor: Cursor, stream: Stream, first: date, day: date) -> int:
-    """How many devices have readings on a day from ``first`` to before ``day``, and none on ``day``."""
+    """Count the devices with readings on a day from ``first`` to before ``day``, and none on ``day``."""
     cursor.execute(
         sql.SQL("SELECT count(*) FROM ({}) AS silent").format(_silent_devices(stream)), {"first": first, "day": day}
     )

@@ -40,7 +40,7 @@ class Month(NamedTuple):
         return cls(utc.year, utc.month)
 
     def plus(self, months: int) -> Month:
-        """So many months later, or earlier."""
+        """Return the month that many months later, or earlier if negative."""
         years, month = divmod(self.month - 1 + months, 12)
         return Month(self.year + years, month + 1)
 

@@ -31,7 +31,7 @@ LONGEST_WAIT: Final = timedelta(hours=12, minutes=15)
 
 
 class _LoadOperator(BaseOperator):
-    """What both tasks share: the run's interval and the run's load."""
+    """The base of both tasks: the run's interval and the run's load."""
 
     def __init__(self, *, stream: str, kind: LoadKind, **arguments: Any) -> None:
         super().__init__(**arguments)

@@ -24,7 +24,7 @@ QUIET: Final = "quiet"
 
 
 class _SensingOperator(BaseOperator):
-    """What both share: the stream, the hours where ExtractData will look, and how a task is skipped."""
+    """The base of both: the stream, the hours where ExtractData will look, and how a task is skipped."""
 
     def __init__(self, *, stream: str, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -78,7 +78,7 @@ class AwaitHourOperator(_SensingOperator):
         return self.look(context)
 
     def look(self, context: Context, event: object = None) -> int:
-        """What ``execute`` does once the hour is settled."""
+        """Continue ``execute`` after the hour is settled."""
         hours = self.hours(context, "hourly")
         there, lacking = self.count_objects("hourly", hours)
         if lacking:

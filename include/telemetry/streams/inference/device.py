@@ -113,7 +113,7 @@ def _rank(path: Path, columns: Columns) -> tuple[int, int] | None:
 
 
 def _is_alone(path: Path, columns: Columns) -> bool:
-    """Whether it is at the top, neither the name of a value beside it nor another in each reading."""
+    """Whether it is at the top level, not the name of a neighbouring value, and not different in each reading."""
     values = columns[path]
     is_repeated = len(values) < REPEATED_FROM or len(set(values)) < len(values)
     names_a_value = {Path((name,), path.absolute) for name in ("v", "value")} & columns.keys()

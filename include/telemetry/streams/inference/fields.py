@@ -122,7 +122,7 @@ def _typed(name: str, path: Path, values: Sequence[Any]) -> tuple[dict[str, Any]
 
 
 def _only_none(values: Sequence[Any]) -> tuple[dict[str, Any], str]:
-    """What only ever meant none: a number, if it was the word for none of those."""
+    """A value that only ever meant null: it is a number if it was used in place of numbers."""
     if any(str(value).strip().lower() == "nan" for value in values):
         return {"type": "double", "accept": ["text"], "null_values": _none_words(values)}, "no value was seen but nan"
     return {"type": "string"}, ""

@@ -36,7 +36,7 @@ READINGS_MAX = 5000
 
 
 class Known(NamedTuple):
-    """What a person said, and is not guessed."""
+    """Answers given by a person, which are not guessed."""
 
     topic: str | None = None
     """The topic filter."""

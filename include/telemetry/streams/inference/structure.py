@@ -74,7 +74,7 @@ def written_query(query: Query) -> str:
 
 
 def _readings(messages: Sequence[Message], query: Query | None) -> Iterator[ReadingFound]:
-    """What the stream's reader finds, as far as it is anything."""
+    """Return what the stream's reader finds, if anything."""
     for message in messages:
         is_array = type(message.document) is list and not is_positional(message.document)
         steps = query if query is not None else ITEMS if is_array else ()
@@ -111,7 +111,7 @@ def _are_maps_of_objects(documents: Sequence[Any]) -> bool:
 
 
 def _are_alike(objects: Sequence[Any]) -> bool:
-    """Whether most have the names that most have."""
+    """Whether most items have the same names."""
     counts = Counter(name for one in objects for name in one)
     return bool(objects) and sum(count * 2 > len(objects) for count in counts.values()) * 2 >= len(counts)
 

@@ -72,7 +72,7 @@ def guess_levels(seen: Collection[str], wanted: str | None) -> TopicLevels:
 
 
 def _literal_where_unnamed(layout: Layout, split: Sequence[tuple[str, ...]]) -> str:
-    """What no name is given stays as it was seen, if it was always the same."""
+    """Keep levels without a name as they were seen, if they were always the same."""
     levels = zip(layout.filter.split("/"), layout.levels.split("/"), strict=True)
     return "/".join(
         split[0][at] if name == UNNAMED and level == "+" and len({topic[at] for topic in split}) == 1 else level
