@@ -17,10 +17,6 @@ from terraform.tool import Terraform
 
 SKIP = re.compile(r"checkov:skip=(?P<check>\w+)(?::(?P<why>.*))?")
 FILES = sorted((PROJECT / "terraform").rglob("*.tf"))
-SECURITY_GROUP = re.compile(
-    r'^resource "aws_(?:vpc_)?security_group\w*" "(?P<name>\w+)" \{\n(?P<body>.*?)^\}', re.MULTILINE | re.DOTALL
-)
-DESCRIPTION = re.compile(r'^\s*description\s*=\s*"(?P<text>[^"\n]*)"', re.MULTILINE)
 
 
 def test_files_are_formatted(offline: Terraform) -> None:
@@ -35,20 +31,6 @@ def test_files_are_valid_and_use_nothing_deprecated(offline: Terraform) -> None:
 def test_terraforms_own_tests_pass(offline: Terraform) -> None:
     """Both compositions, and bad variables, with a provider that is none."""
     assert re.search(r"Success! [1-9]\d* passed, 0 failed\.$", offline.must("test").strip())
-
-
-def test_descriptions_of_security_groups_have_characters_that_ec2_accepts() -> None:
-    """EC2 API reference, CreateSecurityGroup and IpRange: no apostrophe, for one."""
-    described = {
-        f"{path.parent.name}/{found['name']}": re.sub(r"\$\{[^}]*\}", "", description)
-        for path in FILES
-        for found in SECURITY_GROUP.finditer(path.read_text(encoding="utf-8"))
-        for description in DESCRIPTION.findall(found["body"])
-    }
-    assert described
-    assert [
-        name for name, text in described.items() if not re.fullmatch(r"[\w ._:/()#,@\[\]+=&;{}!$*-]{1,255}", text, re.A)
-    ] == []
 
 
 def test_only_the_aws_provider_is_used(offline: Terraform) -> None:
