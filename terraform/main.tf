@@ -31,7 +31,8 @@ module "network" {
   region                  = var.region
   cidr                    = var.network_cidr
   zones                   = local.zones
-  nat_gateway             = coalesce(var.nat_gateway, local.create_airflow || local.create_notebook)
+  nat_gateways            = local.nat_gateways
+  interface_endpoints     = local.interface_endpoints[var.interface_endpoints]
   endpoints_in_every_zone = local.composition.endpoints_in_every_zone
   operator_cidrs          = var.operator_cidrs
   key_arn                 = module.encryption.key_arn
@@ -68,6 +69,7 @@ module "ingest" {
   queue              = local.settings.queue
   things             = var.things
   gateways           = var.gateways
+  iot_logging        = coalesce(var.iot_logging, local.composition.iot_logging)
   log_retention_days = var.log_retention_days
 }
 
@@ -123,11 +125,17 @@ module "warehouse" {
   subnet_ids                = local.network.subnet_ids
   client_security_group_ids = [local.network.security_group_id]
   key_arn                   = module.encryption.key_arn
-  instance_class            = local.composition.warehouse.instance_class
-  multi_az                  = local.composition.warehouse.multi_az
-  allocated_storage_gib     = local.composition.warehouse.allocated_storage_gib
-  max_allocated_storage_gib = local.composition.warehouse.max_allocated_storage_gib
-  backup_retention_days     = local.composition.warehouse.backup_retention_days
+  engine_version            = local.warehouse.engine_version
+  instance_class            = local.warehouse.instance_class
+  multi_az                  = local.warehouse.multi_az
+  allocated_storage_gib     = local.warehouse.allocated_storage_gib
+  max_allocated_storage_gib = local.warehouse.max_allocated_storage_gib
+  backup_retention_days     = local.warehouse.backup_retention_days
+  maintenance_window        = local.warehouse.maintenance_window
+  backup_window             = local.warehouse.backup_window
+  apply_immediately         = local.warehouse.apply_immediately
+  blue_green_update         = local.warehouse.blue_green_update
+  snapshot_identifier       = var.snapshot_identifier
   deletion_protection       = local.keep_data
   final_snapshot            = local.composition.keep_data # also after the protection is lifted
   operator_cidrs            = var.operator_cidrs
@@ -203,6 +211,6 @@ module "observability" {
   monthly_budget_usd = var.monthly_budget_usd
   warehouse = local.create_warehouse ? {
     instance_id           = module.warehouse[0].instance_id
-    allocated_storage_gib = local.composition.warehouse.allocated_storage_gib
+    allocated_storage_gib = local.warehouse.allocated_storage_gib
   } : null
 }

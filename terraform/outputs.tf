@@ -112,3 +112,8 @@ output "dashboard" {
   description = "Name of the CloudWatch dashboard."
   value       = module.observability.dashboard_name
 }
+
+output "unconfirmed_alarm_emails" {
+  description = "Addresses in alarm_emails that alarms do not reach, because nobody has confirmed SNS's e-mail."
+  value       = module.observability.unconfirmed_emails
+}

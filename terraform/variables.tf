@@ -140,6 +140,12 @@ variable "gateways" {
   }
 }
 
+variable "iot_logging" {
+  description = "Whether AWS IoT logs errors that come before a topic rule's actions. It is a setting of the account and region: only one deployment there can make it. Null: as the composition says."
+  type        = bool
+  default     = null
+}
+
 variable "alarm_emails" {
   description = "E-mail addresses that are notified of every alarm. Each address has to confirm once."
   type        = set(string)
@@ -212,10 +218,26 @@ variable "zones" {
   default     = null
 }
 
-variable "nat_gateway" {
-  description = "Whether the private subnets of the VPC that is built can reach the internet. Null: if MWAA or the notebook is built. An Airflow that you run yourself in these subnets needs it too."
-  type        = bool
+variable "nat_gateways" {
+  description = "How the private subnets of the VPC that is built reach the internet: `none`, `one` (a NAT gateway in the first zone, for all zones) or `one_per_zone`. Null: as the composition says if MWAA or the notebook is built, else none. An Airflow that you run yourself in these subnets needs one, too."
+  type        = string
   default     = null
+
+  validation {
+    condition     = var.nat_gateways == null || contains(["none", "one", "one_per_zone"], coalesce(var.nat_gateways, "none"))
+    error_message = "nat_gateways: choose none, one or one_per_zone."
+  }
+}
+
+variable "interface_endpoints" {
+  description = "AWS services that the private subnets of the VPC that is built reach without a NAT gateway: `functions` (those that the functions call) or `all` (those that MWAA and the notebook call as well, so that only installations need a NAT gateway)."
+  type        = string
+  default     = "functions"
+
+  validation {
+    condition     = contains(["functions", "all"], var.interface_endpoints)
+    error_message = "interface_endpoints: choose functions or all."
+  }
 }
 
 variable "operator_cidrs" {
@@ -232,6 +254,29 @@ variable "operator_cidrs" {
 variable "create_warehouse" {
   description = "Whether a PostgreSQL database on RDS is built. Null: as the composition says."
   type        = bool
+  default     = null
+}
+
+variable "warehouse" {
+  description = "Settings of the PostgreSQL database that is built, where they differ from the composition's: size, windows, version, and how changes are made (docs/deploy.md, The database)."
+  type = object({
+    engine_version            = optional(string, "18")
+    instance_class            = optional(string)
+    multi_az                  = optional(bool)
+    allocated_storage_gib     = optional(number)
+    max_allocated_storage_gib = optional(number)
+    backup_retention_days     = optional(number)
+    maintenance_window        = optional(string, "sun:03:00-sun:04:00")
+    backup_window             = optional(string, "01:30-02:00")
+    apply_immediately         = optional(bool, false)
+    blue_green_update         = optional(bool, false)
+  })
+  default = {}
+}
+
+variable "snapshot_identifier" {
+  description = "Snapshot that the PostgreSQL database is created from (docs/restore.md). Null: an empty database. It has no effect on a database that exists."
+  type        = string
   default     = null
 }
 

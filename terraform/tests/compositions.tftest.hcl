@@ -65,6 +65,8 @@ run "production" {
 run "in_a_network_that_is_there" {
   command = plan
 
+  expect_failures = [check.somebody_is_notified]
+
   variables {
     composition      = "production"
     existing_network = { vpc_id = "vpc-1", subnet_ids = ["subnet-1", "subnet-2"], security_group_id = "sg-1" }

@@ -20,6 +20,9 @@ run "each_by_itself" {
     alarm_emails       = ["telemetry"]
     existing_network   = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], security_group_id = "sg-1" }
     database_address   = "warehouse.example.com"
+
+    nat_gateways        = "two"
+    interface_endpoints = "some"
   }
 
   expect_failures = [
@@ -31,6 +34,8 @@ run "each_by_itself" {
     var.alarm_emails,
     var.existing_network,
     var.database_address,
+    var.nat_gateways,
+    var.interface_endpoints,
   ]
 }
 

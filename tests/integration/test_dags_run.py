@@ -21,6 +21,7 @@ from telemetry.config.settings import load_settings
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
 from telemetry.lake.layout import raw_prefix
+from telemetry.warehouse.ledger import open_load
 from telemetry.warehouse.table_partitions import Month, partition_name
 from telemetry_airflow.dag_factory import START
 
@@ -125,9 +126,19 @@ def test_a_backfill_takes_both_days_once_and_again_as_another_generation(
 def test_a_failed_execution_fails_the_run_and_is_recorded_with_its_cause(
     stack: Stack, api: AirflowApi, clients: Any, ledger: RealDictCursor
 ) -> None:
-    """The load's execution was started and stopped before the run: the run attaches to it instead of starting one."""
+    """The load's execution was started and stopped before the run: the run joins the load and attaches to it."""
     day = next(DAYS)
-    name = f"{STREAM}-daily-{day:%Y%m%d}T0000-g0"
+    with psycopg2.connect(ledger.connection.dsn, password=ledger.connection.info.password) as connection:
+        load = open_load(
+            connection,
+            stream=STREAM,
+            kind="daily",
+            interval=Interval.day(day),
+            dag_id="by hand",
+            run_id="1",
+            attempt=0,
+        )
+    name = load.execution_name
     document = json.dumps(input_of(STREAM, "daily", Interval.day(day)), sort_keys=True)
     machine = stack.environment["TELEMETRY_STATE_MACHINE_ARN"]
     step_functions = clients("stepfunctions")
@@ -135,9 +146,9 @@ def test_a_failed_execution_fails_the_run_and_is_recorded_with_its_cause(
     step_functions.stop_execution(executionArn=arn, error="Operator", cause="wrong day")
     run = finish(api, api.trigger(f"{STREAM}_daily", partition=day.isoformat()))
     assert run.state == "failed"
-    (load,) = loads_of(ledger, "daily", midnight(day))
-    assert load["status"] == "failed"
-    assert "was stopped by hand: Operator: wrong day" in load["error"]
+    (row,) = loads_of(ledger, "daily", midnight(day))
+    assert row["status"] == "failed"
+    assert "was stopped by hand: Operator: wrong day" in row["error"]
     failed = {task.task_id: task.errors for task in api.failed_tasks(run)}
     assert failed.keys() == {"run_etl", "record_load"}
     assert all("wrong day" in errors[-1] for errors in failed.values())

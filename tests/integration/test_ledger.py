@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -77,7 +78,7 @@ def add_object(connection: Connection, load: Load, name: str, *numbers: int, lan
 
 def test_an_execution_is_named_after_stream_kind_interval_and_generation(warehouse: Connection) -> None:
     load = opened(warehouse)
-    assert load.execution_name == "door-hourly-20260301T1200-g0"
+    assert re.fullmatch(r"door-hourly-20260301T1200-g0-[0-9a-f]{6}", load.execution_name)
     assert (load.status, load.generation, load.interval_start, load.ended_at) == ("running", 0, HOUR_START, None)
 
 
@@ -96,7 +97,7 @@ def test_a_requested_reprocess_is_a_new_generation(warehouse: Connection) -> Non
     first = opened(warehouse)
     close_load(warehouse, first.load_id)
     second = opened(warehouse, attempt=1)
-    assert second.execution_name == "door-hourly-20260301T1200-g1"
+    assert second.execution_name.startswith("door-hourly-20260301T1200-g1-")
     close_load(warehouse, second.load_id)
     assert opened(warehouse, "run-2").generation == 2
 
@@ -116,7 +117,18 @@ def test_runs_that_open_at_once_get_one_load(warehouse: Connection, database: Lo
         connection.close()
 
     assert at_once(6, run) == []
-    assert names == ["door-hourly-20260301T1200-g0"] * 6
+    assert len(names) == 6
+    assert len(set(names)) == 1
+
+
+def test_a_ledger_that_was_created_anew_reuses_no_name(warehouse: Connection) -> None:
+    """Step Functions would attach the load to the execution of the ledger before, and load nothing."""
+    first = opened(warehouse).execution_name
+    with warehouse, warehouse.cursor() as cursor:
+        cursor.execute("TRUNCATE loads RESTART IDENTITY CASCADE")
+    again = opened(warehouse)
+    assert again.generation == 0
+    assert again.execution_name != first
 
 
 def test_an_execution_started_by_hand_gets_a_load_of_its_own(warehouse: Connection) -> None:

@@ -67,10 +67,10 @@ def mwaa(cloud: Emulator, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield mwaa
 
 
-def deployed(package: Package, name: str = NAME) -> list[str]:
+def deployed(package: Package, name: str = NAME, *, upgrade: bool = False) -> list[str]:
     """Deploy, and return what was told."""
     told: list[str] = []
-    deploy(name, package.dist, told.append, poll_seconds=0.01)
+    deploy(name, package.dist, told.append, upgrade=upgrade, poll_seconds=0.01)
     return told
 
 
@@ -171,6 +171,14 @@ def test_a_package_for_another_airflow_is_refused(
     assert "--airflow 3.3.1" in refused.value.hint
     assert cloud.keys(bucket) == []
     assert mwaa.updates == []
+
+
+def test_an_upgrade_changes_version_and_artefacts_in_one_update(mwaa: Environments, package: Package) -> None:
+    deployed(package)
+    package.make(version="3.4.0", requirements="for 3.4.0")
+    assert deployed(package, upgrade=True)[0] == f"{NAME}: from Airflow {VERSION} to 3.4.0"
+    assert set(mwaa.updates[1]) == {"AirflowVersion", "RequirementsS3Path", "RequirementsS3ObjectVersion"}
+    assert deployed(package, upgrade=True) == []
 
 
 @pytest.mark.usefixtures("mwaa")

@@ -16,6 +16,7 @@ from emulated import Emulator
 from telemetry.local.provision.functions import emulator_python
 from telemetry.local.services.postgres import Login
 from terraform.applied import Applied
+from terraform.planned import Plans, plan_every_part
 from terraform.tool import Terraform, TerraformMissingError
 
 HERE = "tests/terraform/"
@@ -54,6 +55,12 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     """A working copy, to be spoilt."""
     return working_copy(tmp_path_factory.mktemp("spoilt"))
+
+
+@pytest.fixture(scope="session")
+def plans(spoilt: Terraform) -> Plans:
+    """Both compositions with all their parts, planned."""
+    return plan_every_part(spoilt)
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,12 @@ run "minimal" {
   command = plan
 
   variables {
-    create_airflow  = true
-    create_notebook = true
+    create_airflow      = true
+    create_notebook     = true
+    interface_endpoints = "all"
+    iot_logging         = true
+    warehouse           = { blue_green_update = true }
+    snapshot_identifier = "iot-warehouse-final-1"
   }
 }
 

@@ -42,6 +42,7 @@ GAPS = [
         LEFT_OUT,
         "a gateway endpoint has no prefix list, and a rule's is lost",
     ),
+    Gap("ingest", "aws_iot_logging_options.this", LEFT_OUT, "there are no logging options of IoT"),
     Gap("etl", "aws_sfn_state_machine.this", NO_TRACING, "tracing is lost"),
     Gap(
         "orchestration",
@@ -85,11 +86,16 @@ module "warehouse_beside" {
   log_retention_days        = var.log_retention_days
   deletion_protection       = false
 
-  instance_class            = local.composition.warehouse.instance_class
-  multi_az                  = local.composition.warehouse.multi_az
-  allocated_storage_gib     = local.composition.warehouse.allocated_storage_gib
-  max_allocated_storage_gib = local.composition.warehouse.max_allocated_storage_gib
-  backup_retention_days     = local.composition.warehouse.backup_retention_days
+  engine_version            = local.warehouse.engine_version
+  instance_class            = local.warehouse.instance_class
+  multi_az                  = local.warehouse.multi_az
+  allocated_storage_gib     = local.warehouse.allocated_storage_gib
+  max_allocated_storage_gib = local.warehouse.max_allocated_storage_gib
+  backup_retention_days     = local.warehouse.backup_retention_days
+  maintenance_window        = local.warehouse.maintenance_window
+  backup_window             = local.warehouse.backup_window
+  apply_immediately         = local.warehouse.apply_immediately
+  blue_green_update         = local.warehouse.blue_green_update
 }
 """
 

@@ -137,6 +137,8 @@ OF_SERVICES: dict[str, Places] = {
         "sqs:SendMessage": ["{queue}"],
         "s3:PutObject": ["{raw}/rule-errors/*"],
     },
+    # AWS IoT developer guide, "Configure AWS IoT logging"; Terraform creates the log group.
+    "iot-logging": {"logs:CreateLogStream": ["{iot_logs}:*"], "logs:PutLogEvents": ["{iot_logs}:*"]},
     # Step Functions developer guide, "IAM policies for using Distributed Map states", and on logs and tracing.
     "state-machine": {
         "lambda:InvokeFunction": ["{functions_of_the_machine}"],
@@ -208,6 +210,7 @@ class Named:
                 "ec2": arn("ec2", "")[:-1],
                 "executions": arn("states", f"execution:{machine}"),
                 "flow_logs": arn("logs", f"log-group:/aws/vpc/{names.prefix}-flow-logs"),
+                "iot_logs": arn("logs", "log-group:AWSIotLogsV2"),
                 "notebook_logs": arn("logs", "log-group:/aws/sagemaker/NotebookInstances"),
                 "parameter": arn("ssm", f"parameter/{names.prefix}/telemetry/environment"),
                 "quality_function": function(functions.data_quality.name),

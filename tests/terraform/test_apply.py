@@ -120,7 +120,9 @@ def test_no_secret_is_in_the_state(applied: Applied, database: Any) -> None:
 
 
 def test_a_second_plan_changes_nothing(applied: Applied) -> None:
-    """But for what the emulator reads back otherwise."""
+    """But for what the emulator reads back otherwise; also after `telemetry deploy` has replaced a DAG."""
+    bucket = applied.output("airflow_bucket")
+    applied.emulator.client("s3").put_object(Bucket=bucket, Key="dags/maintenance.py", Body=b"# a later one")
     applied.terraform.must("plan", "-out=again", AT_ONCE)
     plan = applied.terraform.show("again")
     assert all(one["actions"] == ["no-op"] for one in plan["output_changes"].values())

@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from terraform.applied import Applied
 from terraform.limits import violations
-from terraform.tool import Terraform, resources
-
-RUNS = Path(__file__).with_name("every_part.tftest.hcl")
-WORKERS = Path("modules/network/workers.tf")
-
-
-def planned(terraform: Terraform) -> dict[str, list[dict[str, Any]]]:
-    """Every resource that Terraform would create, by the run that plans it."""
-    shutil.copy(RUNS, terraform.root / "tests" / RUNS.name)
-    lines = map(json.loads, terraform.must("test", "-json", "-verbose", f"-filter=tests/{RUNS.name}").splitlines())
-    return {
-        line["@testrun"]: [
-            {"address": one["address"], "type": one["type"], "values": one["change"]["after"]}
-            for one in line["test_plan"]["resource_changes"]
-            if one["mode"] == "managed"
-        ]
-        for line in lines
-        if line["type"] == "test_plan"
-    }
-
-
-@pytest.fixture(scope="module")
-def plans(spoilt: Terraform) -> Iterator[dict[str, list[dict[str, Any]]]]:
-    """Both compositions; ``spoilt`` has no test but this module's."""
-    yield planned(spoilt)
-    (spoilt.root / "tests" / RUNS.name).unlink()
+from terraform.planned import Plans
+from terraform.tool import resources
 
 
 @pytest.mark.parametrize("composition", ["minimal", "production"])
-def test_every_planned_value_is_within_the_limits_of_aws(
-    plans: dict[str, list[dict[str, Any]]], composition: str
-) -> None:
+def test_every_planned_value_is_within_the_limits_of_aws(plans: Plans, composition: str) -> None:
     assert len(plans[composition]) > 150
     assert violations(plans[composition]) == []
 
 
 def test_an_apostrophe_in_the_description_of_a_security_group_rule_is_a_violation(
-    plans: dict[str, list[dict[str, Any]]],
+    plans: Plans,
 ) -> None:
     """EC2 refuses it, and no provider checks it."""
     spoilt = [

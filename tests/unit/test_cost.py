@@ -209,11 +209,15 @@ def test_the_compositions_are_those_of_terraform() -> None:
         assert said["create_airflow"] == str(built.airflow is not None).lower()
         assert said["create_notebook"] == str(built.notebook is not None).lower()
         assert zones == str(built.endpoint_zones)
+        gateways = {"one_per_zone": int(said["zones"]), "one": 1}[said["nat_gateways"].strip('"')]
+        assert built.nat_gateways == (gateways if built.airflow or built.notebook else 0)
+        assert default_of("interface_endpoints", text) == f'"{built.endpoints}"'
     production = load_usage().compositions["production"]
     assert default_of("airflow_environment_class", text) == f'"{production.airflow}"'
     assert default_of("instance_type", terraform("modules/analysis")) == f'"{production.notebook}"'
-    endpoints = default_of("interface_endpoints", terraform("modules/network"))
-    assert len(json.loads(endpoints)) == load_usage().interface_endpoints
+    for choice, number in load_usage().interface_endpoints.items():
+        (services,) = re.findall(rf"^    {choice} += (\[.*\])$", text, re.MULTILINE)
+        assert len(json.loads(services)) == number
 
 
 # The command

@@ -1,4 +1,4 @@
-"""Executions of the state machine, by their deterministic names."""
+"""Executions of the state machine, by the names that the ledger gives them."""
 
 from __future__ import annotations
 

@@ -56,6 +56,9 @@ def deploy(
     dist: Annotated[
         Path, typer.Option("--from", metavar="FOLDER", help="The output folder of `telemetry package`.")
     ] = DIST,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Upgrade the environment to the package's version of Airflow.")
+    ] = False,
 ) -> None:
     """Deploy the package to an MWAA environment.
 
@@ -64,7 +67,7 @@ def deploy(
     """
     from telemetry.packaging.deploy import deploy
 
-    deploy(environment, dist, _tell)
+    deploy(environment, dist, _tell, upgrade=upgrade)
     print(f"Deployed {dist} to {environment}.")
 
 

@@ -172,14 +172,15 @@ class Estimator:
             yield self._line("MWAA", "metadata", "mwaa_storage", self.usage.airflow_metadata_gb)
 
     def _network(self, month: Traffic) -> Iterator[Line]:
-        hours, endpoints = self.usage.month_hours, self.usage.interface_endpoints * self._built.endpoint_zones
+        hours, built = self.usage.month_hours, self._built
+        endpoints = self.usage.interface_endpoints[built.endpoints] * built.endpoint_zones
         yield self._line("VPC", "interface endpoints", "interface_endpoint", hours * endpoints)
         drained = month.messages * month.record_bytes / GB
         yield self._line("VPC", "through endpoints", "interface_endpoint_data", drained)
-        if self._built.airflow:
-            yield self._line("VPC", "NAT gateway", "nat_gateway", hours)
-            yield self._line("VPC", "NAT gateway's address", "public_address", hours)
-            yield self._line("VPC", "through the NAT gateway", "nat_data", self.usage.nat_gb)
+        if built.nat_gateways:
+            yield self._line("VPC", "NAT gateways", "nat_gateway", hours, built.nat_gateways)
+            yield self._line("VPC", "NAT gateways' addresses", "public_address", hours, built.nat_gateways)
+            yield self._line("VPC", "through NAT gateways", "nat_data", self.usage.nat_gb)
 
     def _observation(self, loads: Loads) -> Iterator[Line]:
         each = [len(Lane) if alarm.each == "lane" else 1 for alarm in self._settings.alarms.values()]

@@ -13,6 +13,7 @@ USAGE = INCLUDE / "cost" / "usage.yaml"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 CompositionName = Literal["minimal", "production"]
+EndpointChoice = Literal["functions", "all"]
 
 
 class Database(StrictModel):
@@ -27,6 +28,8 @@ class Composition(StrictModel):
     """What is there without messages, too; ``None`` stands for what is not built."""
 
     endpoint_zones: Annotated[int, Field(ge=0)]
+    endpoints: EndpointChoice
+    nat_gateways: Annotated[int, Field(ge=0)]
     database: Database
     airflow: str | None
     notebook: str | None
@@ -67,7 +70,7 @@ class Usage(StrictModel):
     airflow_metadata_gb: NotNegative
     nat_gb: NotNegative
     notebook_gb: NotNegative
-    interface_endpoints: Annotated[int, Field(ge=0)]
+    interface_endpoints: dict[EndpointChoice, Annotated[int, Field(ge=0)]]
     alarms: Alarms
     compositions: dict[CompositionName, Composition]
 

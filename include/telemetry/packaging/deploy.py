@@ -26,10 +26,11 @@ DAGS = "airflow/dags/"
 Tell = Callable[[str], None]
 
 
-def deploy(name: str, dist: Path, tell: Tell, poll_seconds: float = 15.0) -> None:
+def deploy(name: str, dist: Path, tell: Tell, *, upgrade: bool = False, poll_seconds: float = 15.0) -> None:
     """Deploy the package in ``dist`` to the MWAA environment ``name``.
 
-    DAGs come last, because they may need the new plugins and requirements. They are unchanged if the update fails.
+    DAGs come last, because they may need the new plugins and requirements. They are unchanged if the update fails. With
+    ``upgrade`` the environment gets the package's version of Airflow, in the same update.
 
     Raises:
         TelemetryError: there is no package or no such environment, they are for different versions of Airflow, or the
@@ -37,12 +38,12 @@ def deploy(name: str, dist: Path, tell: Tell, poll_seconds: float = 15.0) -> Non
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    target = _Target(name, dist, _read(dist), tell, poll_seconds)
+    target = _Target(name, dist, _read(dist), tell, upgrade, poll_seconds)
     try:
         environment = target.wait_until_usable()
-        target.check(environment)
+        version = target.new_version(environment)
         bucket = environment["SourceBucketArn"].rpartition(":")[2]
-        if changes := target.upload(environment, bucket):
+        if changes := version | target.upload(environment, bucket):
             target.update(environment, changes)
         target.sync_dags(bucket, environment["DagS3Path"].strip("/"))
     except (BotoCoreError, ClientError) as error:
@@ -68,6 +69,7 @@ class _Target:
     dist: Path
     package: dict[str, Any]
     tell: Tell
+    upgrade: bool
     poll_seconds: float
 
     def wait_until_usable(self, since: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -96,18 +98,23 @@ class _Target:
                 self.tell(told)
             time.sleep(self.poll_seconds)
 
-    def check(self, environment: dict[str, Any]) -> None:
-        """Check that the package is for the environment's version of Airflow.
+    def new_version(self, environment: dict[str, Any]) -> dict[str, str]:
+        """Return the field that upgrades the environment to the package's version of Airflow, if it has another.
 
         Raises:
-            TelemetryError: it is for another one.
+            TelemetryError: it has another, and no upgrade was asked for.
         """
         theirs, ours = environment["AirflowVersion"], self.package["version"]
-        if theirs != ours:
+        if theirs == ours:
+            return {}
+        if not self.upgrade:
             raise TelemetryError(
                 f"{self.name} runs Airflow {theirs}, the package is for {ours}.",
-                f"`telemetry package --airflow {theirs}` makes one that fits.",
+                f"`telemetry package --airflow {theirs}` makes one that fits; `telemetry deploy {self.name} --upgrade` "
+                f"brings the environment to {ours}.",
             )
+        self.tell(f"{self.name}: from Airflow {theirs} to {ours}")
+        return {"AirflowVersion": ours}
 
     def upload(self, environment: dict[str, Any], bucket: str) -> dict[str, str]:
         """Upload the artefacts that the environment does not use yet, and return the fields to update."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -72,9 +73,13 @@ class Counts(NamedTuple):
     filtered: int
 
 
-def execution_name(stream: str, kind: LoadKind, start: datetime, generation: int) -> str:
-    """The name of the execution that loads an interval for the ``generation``-th time; the first is 0."""
-    return f"{stream}-{kind}-{start.astimezone(UTC):%Y%m%dT%H%M}-g{generation}"
+def _new_execution_name(stream: str, kind: LoadKind, start: datetime, generation: int) -> str:
+    """Name the execution that loads an interval for the ``generation``-th time; the first is 0.
+
+    The last letters are random. Step Functions keeps a name for 90 days (API reference, StartExecution): after the
+    ledger was restored or created anew, a load must not attach to an execution of the time before.
+    """
+    return f"{stream}-{kind}-{start.astimezone(UTC):%Y%m%dT%H%M}-g{generation}-{secrets.token_hex(3)}"
 
 
 def open_load(
@@ -210,7 +215,7 @@ def counts(
 
 def _lock_generations(cursor: Cursor, stream: str, kind: LoadKind, interval: Interval) -> None:
     """One transaction at a time numbers the generations of an interval."""
-    advisory_lock(cursor, execution_name(stream, kind, interval.start, 0))
+    advisory_lock(cursor, f"{stream}-{kind}-{interval.start.astimezone(UTC):%Y%m%dT%H%M}")
 
 
 def _select(cursor: Cursor, where: sql.Composable, values: Sequence[object], limit: int | None = None) -> list[Load]:
@@ -227,7 +232,7 @@ def _insert(cursor: Cursor, **given: Any) -> Load:
     )
     generation = next(iter(cursor))[0]
     row = {
-        "execution_name": execution_name(given["stream"], given["kind"], interval.start, generation),
+        "execution_name": _new_execution_name(given["stream"], given["kind"], interval.start, generation),
         **given,
         "interval_start": interval.start,
         "interval_end": interval.end,

@@ -77,3 +77,8 @@ variable "log_retention_days" {
   description = "Days for which CloudWatch keeps Firehose's logs."
   type        = number
 }
+
+variable "iot_logging" {
+  description = "Whether AWS IoT logs errors. This is a setting of the account and region."
+  type        = bool
+}

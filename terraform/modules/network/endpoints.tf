@@ -2,7 +2,7 @@ resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${var.region}.s3"
   vpc_endpoint_type = "Gateway"
-  route_table_ids   = [aws_route_table.private.id]
+  route_table_ids   = [for table in aws_route_table.private : table.id]
 
   tags = { Name = "${var.prefix}-s3" }
 }

@@ -1,5 +1,5 @@
 locals {
-  # Each zone gets one of the first eight sixteenths of the VPC; the ninth is for the NAT gateway.
+  # Each zone gets one of the first eight sixteenths of the VPC; the other eight are for NAT gateways.
   zone_numbers = { for number, zone in var.zones : zone => number }
 }
 
@@ -29,14 +29,16 @@ resource "aws_subnet" "private" {
 }
 
 resource "aws_route_table" "private" {
+  for_each = local.zone_numbers
+
   vpc_id = aws_vpc.this.id
 
-  tags = { Name = "${var.prefix}-private" }
+  tags = { Name = "${var.prefix}-private-${each.key}" }
 }
 
 resource "aws_route_table_association" "private" {
   for_each = aws_subnet.private
 
   subnet_id      = each.value.id
-  route_table_id = aws_route_table.private.id
+  route_table_id = aws_route_table.private[each.key].id
 }

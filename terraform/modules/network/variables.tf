@@ -34,16 +34,20 @@ variable "zones" {
   }
 }
 
-variable "nat_gateway" {
-  description = "Whether the private subnets can reach the internet through a NAT gateway. MWAA and the notebook need it to install packages, an Airflow that you run yourself needs it to reach AWS."
-  type        = bool
-  default     = false
+variable "nat_gateways" {
+  description = "The private subnets' way to the internet: `none`, `one` for all zones, or `one_per_zone`. MWAA and the notebook need it to install packages, an Airflow that you run yourself needs it to reach AWS."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = contains(["none", "one", "one_per_zone"], var.nat_gateways)
+    error_message = "nat_gateways: choose none, one or one_per_zone."
+  }
 }
 
 variable "interface_endpoints" {
-  description = "AWS services that the private subnets can reach without the internet, as in com.amazonaws.<region>.<service>. The functions call the three services of the default."
+  description = "AWS services that the private subnets can reach without the internet, as in com.amazonaws.<region>.<service>."
   type        = set(string)
-  default     = ["monitoring", "secretsmanager", "sqs"]
 }
 
 variable "endpoints_in_every_zone" {

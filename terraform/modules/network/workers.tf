@@ -72,7 +72,7 @@ resource "aws_vpc_security_group_egress_rule" "workers_to_s3" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "workers_to_internet" {
-  count = var.nat_gateway ? 1 : 0
+  count = var.nat_gateways == "none" ? 0 : 1
 
   security_group_id = aws_security_group.workers.id
   description       = "HTTPS through the NAT gateway: services without an endpoint, and the package index for MWAA"

@@ -27,12 +27,24 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_actions       = [aws_sns_topic.alarms.arn]
 }
 
-# A rule's failures are counted by kind of action; the query adds them up.
-resource "aws_cloudwatch_metric_alarm" "topic_rule_failures" {
-  for_each = var.streams
+# These metrics of a rule are counted by kind of action, so a query adds them up.
+locals {
+  rule_alarms = merge([
+    for stream, names in var.streams : {
+      for runbook, alarm in {
+        topic_rule_failures   = { metric = "Failure", description = "The topic rule could not send messages on. They are in ${dirname(names.error_key)}/." }
+        error_action_failures = { metric = "ErrorActionFailure", description = "The topic rule could neither send messages on nor write them to ${dirname(names.error_key)}/: they are lost." }
+        topic_rule_throttles  = { metric = "RuleMessageThrottled", description = "AWS IoT throttles the topic rule: messages do not reach it, and are lost." }
+      } : "${var.prefix}-${stream}-${replace(runbook, "_", "-")}" => merge(alarm, { runbook = runbook, topic_rule = names.topic_rule })
+    }
+  ]...)
+}
 
-  alarm_name          = "${var.prefix}-${each.key}-topic-rule-failures"
-  alarm_description   = "The topic rule could not send messages on. They are in ${dirname(each.value.error_key)}/. Runbook: ${var.runbooks_url}/topic_rule_failures.md"
+resource "aws_cloudwatch_metric_alarm" "topic_rule" {
+  for_each = local.rule_alarms
+
+  alarm_name          = each.key
+  alarm_description   = "${each.value.description} Runbook: ${var.runbooks_url}/${each.value.runbook}.md"
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   evaluation_periods  = 1
@@ -40,9 +52,9 @@ resource "aws_cloudwatch_metric_alarm" "topic_rule_failures" {
   alarm_actions       = [aws_sns_topic.alarms.arn]
 
   metric_query {
-    id          = "failures"
-    label       = "Failures"
-    expression  = "SELECT SUM(Failure) FROM \"AWS/IoT\" WHERE RuleName = '${each.value.topic_rule}'"
+    id          = "messages"
+    label       = "Messages"
+    expression  = "SELECT SUM(${each.value.metric}) FROM \"AWS/IoT\" WHERE RuleName = '${each.value.topic_rule}'"
     period      = 300
     return_data = true
   }

@@ -93,7 +93,7 @@ locals {
   alarm_widgets = [
     for number, arns in chunklist(concat(
       values(aws_cloudwatch_metric_alarm.this)[*].arn,
-      values(aws_cloudwatch_metric_alarm.topic_rule_failures)[*].arn,
+      values(aws_cloudwatch_metric_alarm.topic_rule)[*].arn,
       ), 100) : {
       type       = "alarm"
       width      = 24

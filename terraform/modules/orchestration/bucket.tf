@@ -1,4 +1,4 @@
-# MWAA's bucket. DAGs have fixed names; the names of everything else change with the content.
+# MWAA's bucket, with the first DAGs and artefacts. `telemetry deploy` replaces them, so Terraform does not look at them again.
 
 module "bucket" {
   source = "../bucket"
@@ -11,16 +11,19 @@ module "bucket" {
 resource "aws_s3_object" "dag" {
   for_each = toset(var.artefacts.dags)
 
-  bucket      = module.bucket.name
-  key         = trimprefix(each.value, "airflow/")
-  source      = "${var.artefacts_folder}/${each.value}"
-  source_hash = filemd5("${var.artefacts_folder}/${each.value}")
-  kms_key_id  = var.key_arn
+  bucket     = module.bucket.name
+  key        = trimprefix(each.value, "airflow/")
+  source     = "${var.artefacts_folder}/${each.value}"
+  kms_key_id = var.key_arn
 
   override_provider {
     default_tags {
       tags = {} # S3 objects have at most ten tags, so default tags are left out
     }
+  }
+
+  lifecycle {
+    ignore_changes = [source]
   }
 }
 
@@ -43,6 +46,6 @@ resource "aws_s3_object" "artefact" {
   }
 
   lifecycle {
-    create_before_destroy = true # workers that start during the update still fetch the old one
+    ignore_changes = [key, source]
   }
 }

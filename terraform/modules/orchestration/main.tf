@@ -67,6 +67,17 @@ resource "aws_mwaa_environment" "this" {
     }
   }
 
+  # The first artefacts are Terraform's, as an environment cannot be created without any. Later ones are uploaded by
+  # `telemetry deploy`, which knows what the environment uses; neither undoes the other's work.
+  lifecycle {
+    ignore_changes = [
+      airflow_version, # an upgrade changes the version and the artefacts at once
+      plugins_s3_path, plugins_s3_object_version,
+      requirements_s3_path, requirements_s3_object_version,
+      startup_script_s3_path, startup_script_s3_object_version,
+    ]
+  }
+
   depends_on = [
     aws_cloudwatch_log_group.airflow,
     aws_s3_object.dag,

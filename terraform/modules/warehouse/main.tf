@@ -26,16 +26,30 @@ resource "aws_db_instance" "this" {
   storage_type          = "gp3"
   allocated_storage     = var.allocated_storage_gib
   max_allocated_storage = var.max_allocated_storage_gib
-  storage_encrypted     = true
-  kms_key_id            = var.key_arn
+  # With RDS's own key (aws/rds), which nobody can delete. A snapshot can only be read with the key of its database, and
+  # the last snapshot outlives the deployment, whose own key is deleted with it.
+  storage_encrypted = true
 
   db_subnet_group_name   = aws_db_subnet_group.this.name
   vpc_security_group_ids = [aws_security_group.database.id]
   publicly_accessible    = false
 
+  snapshot_identifier = var.snapshot_identifier
+
   parameter_group_name        = aws_db_parameter_group.this.name
   auto_minor_version_upgrade  = true
   allow_major_version_upgrade = true # raising engine_version asks for it
+  maintenance_window          = var.maintenance_window
+  backup_window               = var.backup_window
+  apply_immediately           = var.apply_immediately
+
+  dynamic "blue_green_update" {
+    for_each = var.blue_green_update ? [true] : []
+
+    content {
+      enabled = true
+    }
+  }
 
   backup_retention_period = var.backup_retention_days
   copy_tags_to_snapshot   = true
@@ -51,8 +65,9 @@ resource "aws_db_instance" "this" {
   enabled_cloudwatch_logs_exports = keys(aws_cloudwatch_log_group.database)
 
   lifecycle {
-    # RDS extends the storage by itself, up to max_allocated_storage.
-    ignore_changes = [allocated_storage]
+    # RDS extends the storage by itself, up to max_allocated_storage. A snapshot counts when the database is created:
+    # naming another one later must not replace it.
+    ignore_changes = [allocated_storage, snapshot_identifier]
   }
 }
 
@@ -71,6 +86,18 @@ resource "aws_db_parameter_group" "this" {
     name         = "rds.force_ssl"
     value        = "1"
     apply_method = "pending-reboot" # as in RDS, where 1 is the default; otherwise each plan would change it
+  }
+
+  # A blue/green deployment replicates logically (RDS user guide, "Limitations and considerations for blue/green
+  # deployments"). It needs a reboot, so it is set before the first upgrade of the kind.
+  dynamic "parameter" {
+    for_each = var.blue_green_update ? { "rds.logical_replication" = "1" } : {}
+
+    content {
+      name         = parameter.key
+      value        = parameter.value
+      apply_method = "pending-reboot"
+    }
   }
 
   dynamic "parameter" {

@@ -35,14 +35,13 @@ variable "operator_cidrs" {
 }
 
 variable "key_arn" {
-  description = "ARN of the KMS key that encrypts storage, snapshots, logs, the master user's secret and Performance Insights."
+  description = "ARN of the KMS key that encrypts logs, the master user's secret and Performance Insights."
   type        = string
 }
 
 variable "engine_version" {
   description = "PostgreSQL's major version, such as 18. RDS uses the newest minor version and upgrades it in the maintenance window."
   type        = string
-  default     = "18"
 
   validation {
     condition     = can(regex("^[0-9]+$", var.engine_version)) && try(tonumber(var.engine_version), 0) >= 15
@@ -91,6 +90,12 @@ variable "final_snapshot" {
   default     = true
 }
 
+variable "snapshot_identifier" {
+  description = "Snapshot that the database is created from. Null: an empty database. It has no effect on a database that exists."
+  type        = string
+  default     = null
+}
+
 variable "backup_retention_days" {
   description = "Days for which automated backups are kept. The database can be restored to any second of this period."
   type        = number
@@ -99,6 +104,36 @@ variable "backup_retention_days" {
     condition     = var.backup_retention_days >= 1 && var.backup_retention_days <= 35
     error_message = "backup_retention_days: RDS keeps automated backups for 1 to 35 days."
   }
+}
+
+variable "maintenance_window" {
+  description = "Weekly window in UTC for patches and for changes that need a restart, such as `sun:03:00-sun:04:00`."
+  type        = string
+
+  validation {
+    condition     = can(regex("^(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]$", var.maintenance_window))
+    error_message = "maintenance_window: write ddd:hh:mm-ddd:hh:mm in UTC, such as sun:03:00-sun:04:00."
+  }
+}
+
+variable "backup_window" {
+  description = "Daily window in UTC for backups, such as `01:30-02:00`. It must not overlap the maintenance window."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$", var.backup_window))
+    error_message = "backup_window: write hh:mm-hh:mm in UTC, such as 01:30-02:00."
+  }
+}
+
+variable "apply_immediately" {
+  description = "Whether changes are made at once, also those that restart the database. Otherwise they wait for the maintenance window."
+  type        = bool
+}
+
+variable "blue_green_update" {
+  description = "Whether changes that would take the database away for long, such as a major upgrade, are made on a copy that then takes over."
+  type        = bool
 }
 
 variable "log_retention_days" {
