@@ -70,9 +70,11 @@ class Ground:
         return close_day(self.connection, self.stream, day, deployment, self.settings, now or datetime.now(UTC))
 
     def lanes(self, day: date = DAY, now: datetime | None = None) -> dict[Lane, tuple[int, int, int, int]]:
-        """published, accounted, in flight and unaccounted, as closing the day counts them."""
+        """published, accounted, in flight, and unaccounted (below 0: the surplus), as closing the day counts them."""
         closed = self.close(day, now).reconciliations
-        return {one.lane: (one.published, one.accounted, one.in_flight, one.unaccounted) for one in closed}
+        return {
+            one.lane: (one.published, one.accounted, one.in_flight, one.unaccounted - one.surplus) for one in closed
+        }
 
     def count(self, metric: str, number: float, when: datetime) -> None:
         """As the services count."""

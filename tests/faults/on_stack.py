@@ -202,7 +202,7 @@ class OnStack:
         assert (counted, rejected) == (readings, bad)
         assert all(status != "running" for status, _ in self.loads(hour))
         assert self.ask("SELECT count(*) FROM loads WHERE rows_read <> loaded + duplicate + quarantined") == [(0,)]
-        unaccounted = sum(abs(lane["unaccounted"]) for lane in self.lanes().values())
+        unaccounted = sum(lane["unaccounted"] + lane["surplus"] for lane in self.lanes().values())
         case.saw(f"{what}; {counted} readings loaded, {rejected} quarantined", unaccounted=unaccounted, twice=twice)
 
 

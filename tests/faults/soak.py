@@ -152,7 +152,8 @@ class Soak:
                     list(api.watch(run, 600))
             streams = self._accounts()
             lanes = [lane for one in streams.values() for lane in one["lanes"].values()]
-            in_flight, unaccounted = (sum(abs(lane[name]) for lane in lanes) for name in ("in_flight", "unaccounted"))
+            in_flight = sum(lane["in_flight"] for lane in lanes)
+            unaccounted = sum(lane["unaccounted"] + lane["surplus"] for lane in lanes)
             running = self._ask("SELECT count(*) FROM loads WHERE status = 'running'")[0][0]
             say(f"  in flight {in_flight}, unaccounted {unaccounted}, {running} loads running")
             if not (in_flight or running) or time.monotonic() > deadline:
@@ -170,14 +171,14 @@ class Soak:
     def _report(self, streams: dict[str, Any]) -> bool:
         """The table, and whether all is well."""
         say("\nkills: " + (", ".join(f"{kind} {number}" for kind, number in sorted(self.kills.items())) or "none"))
-        columns = ("published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted")
+        columns = ("published", "loaded", "duplicate", "quarantined", "in_flight", "unaccounted", "surplus")
         say(f"{'stream':12}{'lane':7}" + "".join(f"{name:>13}" for name in columns))
         wrong = list(self.troubles)
         for stream in STREAMS:
             for lane, counts in streams[stream]["lanes"].items():
                 say(f"{stream:12}{lane:7}" + "".join(f"{counts[name]:>13}" for name in columns))
-                published, loaded, duplicate, quarantined, in_flight, unaccounted = (counts[name] for name in columns)
-                if in_flight or unaccounted or published != loaded + duplicate + quarantined:
+                published, loaded, duplicate, quarantined, *others = (counts[name] for name in columns)
+                if any(others) or published != loaded + duplicate + quarantined:
                     wrong.append(f"{stream}, {lane} lane: it does not add up")
                 if published < self.devices.sent[stream]:
                     wrong.append(f"{stream}: {self.devices.sent[stream]} sent and acknowledged, {published} published")

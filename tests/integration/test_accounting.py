@@ -29,7 +29,7 @@ def lanes(ground: Ground) -> dict[Lane, tuple[int, int, int, int]]:
     """published, accounted, in flight and unaccounted."""
     deployment = Deployment.from_environment()
     found = account([ground.stream], ground.connection, deployment, ground.settings)[ground.stream.stream].lanes
-    return {lane: (one.published, one.accounted, one.in_flight, one.unaccounted) for lane, one in found.items()}
+    return {lane: (one.published, one.accounted, one.in_flight, one.difference) for lane, one in found.items()}
 
 
 def put(ground: Ground, key: str, *days: date) -> str:

@@ -14,7 +14,7 @@ from telemetry.airflow_rest.schedule import last_due_day
 from telemetry.config.settings import load_settings
 from telemetry.waiting import wait_until
 
-COUNTS = {"published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted"}
+COUNTS = {"published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted", "surplus"}
 STREAM = "telemetry"
 READING: dict[str, object] = {"device_id": "roof-1", "temperature": 21.5, "humidity": 40}
 

@@ -64,9 +64,11 @@ def test_the_functions_result_is_described_in_words(warehouse: Connection, aws: 
     assert all(line.isprintable() for line in text.splitlines())
     assert "out_of_range_rate" in text
     assert "FAILED" in text
-    lake, *advice = missing(closed)
-    assert lake == f"telemetry, {DAY}, lake lane: -1 unaccounted (0 published, 1 in the ledger, 0 in flight)."
-    assert advice[0].startswith("The ledger has more than was published")
+    assert missing(closed) == [], "it is more than was published, and nothing is lost"
+    lost = {**closed["reconciliations"][0], "published": 2, "unaccounted": 1, "surplus": 0}
+    lake, advice = missing({**closed, "reconciliations": [lost]})
+    assert lake == f"telemetry, {DAY}, lake lane: 1 unaccounted (2 published, 1 in the ledger, 0 in flight)."
+    assert advice.startswith("Look for them in the raw bucket under rule-errors/telemetry/")
 
 
 def test_an_unaccounted_message_reaches_the_topic_of_the_alarms(ground: Ground) -> None:

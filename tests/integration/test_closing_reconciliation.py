@@ -11,12 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from closed_days import AFTER, BEFORE, DAY, TODAY, Ground, contract, noon
+from closed_days import AFTER, BEFORE, DAY, TODAY, Ground, checks_of, contract, noon
 from emulated import Emulator
 from etl import Execution, envelope, put_raw, reading, s3, sqs
 from telemetry.accounting.conservation import COUNTS_MAX, LaneSums, count_until_it_adds_up
 from telemetry.accounting.queue_lane import DayNotReadyError
 from telemetry.aws.queues import queue_url
+from telemetry.closing.report import missing
 from telemetry.config.deployment import Deployment
 from telemetry.interval import HOUR, Interval, Lane
 from telemetry.lake.history import write_history
@@ -123,6 +124,49 @@ def test_objects_put_into_the_lake_by_others_were_not_published(ground: Ground) 
     key = ground.key(Lane.lake, noon(DAY))
     s3().put_object(Bucket=Deployment.from_environment().raw_bucket, Key=key, Body=b"{}\n{}\n")
     assert ground.lanes()[Lane.lake] == (0, 0, 2, -2)
+
+
+def put_both_lanes(ground: Ground, day: date, messages: int, *, twice: int = 0) -> None:
+    """Messages of a day in the ledger; ``twice`` of them Firehose delivered twice."""
+    for lane, number in ((Lane.lake, messages + twice), (Lane.queue, messages)):
+        if number:
+            ground.load(lane, ground.key(lane, noon(day)), {day: number})
+
+
+def test_messages_that_are_counted_after_midnight_are_not_unaccounted(ground: Ground) -> None:
+    """Of 10 messages a day, CloudWatch counts 3 of the first day's, and 1 of the second's, on the day after."""
+    for day, at_midnight, later in ((BEFORE, 0, 7), (DAY, 3, 9), (AFTER, 1, 10)):
+        ground.count("TopicMatch", at_midnight, Interval.day(day).start + timedelta(seconds=30))
+        ground.count("TopicMatch", later, noon(day))
+        put_both_lanes(ground, day, 10)
+    for day, before, after in ((BEFORE, 0, 3), (DAY, 3, 1), (AFTER, 1, 0)):
+        for lane in ground.close(day).reconciliations:
+            assert (lane.received_before, lane.counted_after) == (before, after)
+            assert (lane.unaccounted, lane.surplus) == (0, 0)
+
+
+def test_a_lost_message_is_unaccounted_also_beside_a_busy_midnight(ground: Ground) -> None:
+    ground.count("TopicMatch", 5, Interval.day(DAY).start)
+    ground.count("TopicMatch", 5, noon(DAY))
+    ground.count("TopicMatch", 50, Interval.day(AFTER).start)
+    put_both_lanes(ground, BEFORE, 0)
+    put_both_lanes(ground, DAY, 9)
+    ground.close(BEFORE)
+    assert ground.lanes() == {Lane.lake: (10, 9, 0, 1), Lane.queue: (10, 9, 0, 1)}
+
+
+def test_records_that_firehose_delivers_twice_are_a_surplus_and_fail_a_check_only_in_number(ground: Ground) -> None:
+    ground.count("TopicMatch", 200, noon(DAY))
+    ground.count("TopicMatch", 50, Interval.day(AFTER).start)
+    put_both_lanes(ground, DAY, 200, twice=2)
+    closed = ground.close()
+    surplus = {one.lane: (one.unaccounted, one.surplus, one.counted_after) for one in closed.reconciliations}
+    assert surplus == {Lane.lake: (0, 2, 0), Lane.queue: (0, 0, 0)}
+    assert missing(closed.document()) == []
+    assert checks_of(ground)["surplus_rate", "lake"] == (0.01, None, 0.01, True)
+    put_both_lanes(ground, DAY, 0, twice=1)
+    ground.close()
+    assert checks_of(ground)["surplus_rate", "lake"][3] is False
 
 
 def test_records_in_firehose_are_in_flight_only_while_it_can_buffer_them(ground: Ground) -> None:

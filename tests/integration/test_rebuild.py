@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-import pytest
-
 from etl import HOUR_START, Execution, envelope, put_raw, reading, rows, send, table_of
 from etl import new_queue as create_queue
 from telemetry.contracts.loader import load_streams

@@ -1,4 +1,4 @@
-"""The law: published = accounted + in flight + unaccounted, of one stream and lane.
+"""The law: published = accounted + in flight + unaccounted - surplus, of one stream and lane.
 
 ``telemetry status`` and the closing of a day count by the same functions. What differs is which messages they are about
 (``Scope``), and how the queue is counted: now by its depth, for a past day by the ids of the dead letters.
@@ -39,9 +39,24 @@ class LaneSums:
     in_flight: int
 
     @property
-    def unaccounted(self) -> int:
-        """Published, but neither in the ledger nor in flight: lost. Below 0 where there is more than was published."""
+    def difference(self) -> int:
+        """Published messages beyond those in the ledger and in flight; below 0 if there are more of these."""
         return self.published - self.accounted - self.in_flight
+
+    @property
+    def unaccounted(self) -> int:
+        """Published, but neither in the ledger nor in flight: lost."""
+        return max(0, self.difference)
+
+    @property
+    def surplus(self) -> int:
+        """In the ledger or in flight, but not published: delivered twice by Firehose, say. Nothing is lost."""
+        return max(0, -self.difference)
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether exactly what was published is there."""
+        return self.difference == 0
 
 
 class Traffic(NamedTuple):
@@ -130,7 +145,7 @@ class LaneCounter:
 
 class _Counted(Protocol):
     @property
-    def unaccounted(self) -> int: ...
+    def adds_up(self) -> bool: ...
 
 
 K = TypeVar("K")
@@ -138,11 +153,11 @@ V = TypeVar("V", bound=_Counted)
 
 
 def count_until_it_adds_up(count: Callable[[], Mapping[K, V]]) -> Mapping[K, V]:
-    """The first count in which nothing is unaccounted for, or else the last of ``COUNTS_MAX``: a message on its way
-    from one place to the next may be missed, or met twice.
+    """Return the first count that adds up, or else the last of ``COUNTS_MAX``: a message on its way from one place to
+    the next may be missed, or met twice.
     """
     for _ in range(COUNTS_MAX - 1):
         found = count()
-        if not any(one.unaccounted for one in found.values()):
+        if all(one.adds_up for one in found.values()):
             return found
     return count()

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from telemetry.accounting import queue_lane
 from telemetry.accounting.conservation import LaneCounter, LaneSums, count_traffic, count_until_it_adds_up
+from telemetry.accounting.midnight import AFTER_MIDNIGHT, Midnights, settle
 from telemetry.accounting.scope import Scope
 from telemetry.accounting.unloaded_objects import Messages
 from telemetry.aws import metrics
@@ -16,7 +17,7 @@ from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings
 from telemetry.interval import Interval, Lane
 from telemetry.warehouse.connection import Connection
-from telemetry.warehouse.reconciliations import Reconciliation
+from telemetry.warehouse.reconciliations import Reconciliation, counted_after
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,29 @@ class Reconciler:
             DayNotReadyError: the dead letters cannot be counted.
         """
         lanes = count_until_it_adds_up(self._lanes if self._has_metrics else self._history)
-        return [
-            Reconciliation(
-                self.stream, lane, self.day, sums.published, sums.accounted, sums.in_flight, sums.unaccounted
-            )
-            for lane, sums in lanes.items()
-        ]
+        midnights = self._midnights(lanes) if self._has_metrics else Midnights()
+        return [self._reconciliation(lane, sums, midnights) for lane, sums in lanes.items()]
+
+    def _reconciliation(self, lane: Lane, sums: LaneSums, midnights: Midnights) -> Reconciliation:
+        difference = midnights.correct(sums.difference)
+        return Reconciliation(
+            self.stream,
+            lane,
+            self.day,
+            published=sums.published,
+            received_before=midnights.received_before,
+            counted_after=midnights.counted_after,
+            accounted=sums.accounted,
+            in_flight=sums.in_flight,
+            unaccounted=max(0, difference),
+            surplus=max(0, -difference),
+        )
+
+    def _midnights(self, lanes: Mapping[Lane, LaneSums]) -> Midnights:
+        rule, end = metrics.published(self.settings.names, self.stream), Interval.day(self.day).end
+        after = metrics.sums(client("cloudwatch"), [rule], end, end + AFTER_MIDNIGHT, metrics.MINUTE)
+        before = counted_after(self.connection, self.stream, self.day - metrics.DAY)
+        return settle({lane: sums.difference for lane, sums in lanes.items()}, before, after[rule])
 
     @property
     def _has_metrics(self) -> bool:

@@ -21,7 +21,7 @@ from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.load_objects import count_partitions
 from telemetry.warehouse.readings import stored_readings
 
-LANE_COUNTS = ("published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted")
+LANE_COUNTS = ("published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted", "surplus")
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,18 @@ class StreamAccount:
 
     @property
     def unaccounted(self) -> bool:
-        """Whether a message of either lane is in flight."""
+        """Whether a message of either lane is lost."""
         return any(lane.unaccounted for lane in self.lanes.values())
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether both lanes have exactly what was published."""
+        return all(lane.adds_up for lane in self.lanes.values())
 
     @property
     def at_rest(self) -> bool:
         """Whether the ledger has every published message."""
-        return not self.in_flight and not self.unaccounted
+        return not self.in_flight and self.adds_up
 
     def document(self) -> dict[str, Any]:
         """As ``telemetry status --json`` prints it."""

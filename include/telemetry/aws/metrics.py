@@ -119,10 +119,9 @@ def oldest_message_sent(cloudwatch: Any, queue: str, now: datetime) -> datetime 
 
 
 def put_day_metrics(cloudwatch: Any, stream: str, unaccounted: Mapping[str, int], failed_checks: int) -> None:
-    """Put ``UnaccountedMessages`` by lane (too many count as too few do) and ``FailedQualityChecks``."""
+    """Put ``UnaccountedMessages`` by lane and ``FailedQualityChecks``."""
     by_lane = [
-        _datum("UnaccountedMessages", abs(number), {"Stream": stream, "Lane": lane})
-        for lane, number in unaccounted.items()
+        _datum("UnaccountedMessages", number, {"Stream": stream, "Lane": lane}) for lane, number in unaccounted.items()
     ]
     data = [*by_lane, _datum("FailedQualityChecks", failed_checks, {"Stream": stream})]
     cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)

@@ -14,7 +14,8 @@ from telemetry.cli.output import print_json, print_table
 
 CHECK_COLUMNS = ("stream", "day", "check_name", "subject", "observed", "low", "high", "passed")
 RECONCILIATION_COLUMNS = (
-    "stream", "lane", "day", "published", "accounted", "in_flight", "unaccounted", "reconciled_at",
+    "stream", "lane", "day", "published", "received_before", "counted_after", "accounted", "in_flight", "unaccounted",
+    "surplus", "reconciled_at",
 )  # fmt: skip
 
 

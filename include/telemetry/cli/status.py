@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from telemetry.accounting.status import StreamAccount
 
 UNKNOWN = "Messages could not be counted"
-COUNTS = ("published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted")
+COUNTS = ("published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted", "surplus")
 
 
 def register(app: typer.Typer) -> None:

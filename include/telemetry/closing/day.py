@@ -10,7 +10,7 @@ from telemetry.accounting.queue_lane import DayNotReadyError
 from telemetry.accounting.reconciliation import Reconciler
 from telemetry.aws.clients import client
 from telemetry.aws.metrics import put_day_metrics
-from telemetry.closing.quality import DayQuality
+from telemetry.closing.quality import DayQuality, surplus_checks
 from telemetry.config.deployment import Deployment
 from telemetry.config.settings import Settings
 from telemetry.contracts.model import Stream
@@ -59,15 +59,16 @@ def close_day(
         raise DayNotReadyError(f"{day} is not over yet.", "It can be closed after midnight UTC.")
     reconciler = Reconciler(connection, deployment, settings, stream.stream, day, now.astimezone(UTC))
     reconciler.ensure_queue_drained()
+    reconciliations = reconciler.reconcile()
     with transaction(connection) as cursor:
         advisory_lock(cursor, f"closing {stream.stream}")
         devices = 0
         for before in range(settings.quality.rollup_days - 1, -1, -1):
             devices = roll_up(cursor, stream, day - timedelta(days=before))
         quality = DayQuality(cursor, stream, day, settings.quality)
-        checks, silent = quality.checks(), quality.silent_devices()
+        checks = [*quality.checks(), *surplus_checks(reconciliations, settings.quality)]
+        silent = quality.silent_devices()
         replace_checks(cursor, stream.stream, day, checks)
-    reconciliations = reconciler.reconcile()
     record_reconciliations(connection, reconciliations)
     put_day_metrics(
         client("cloudwatch"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ from telemetry.interval import Interval
 from telemetry.warehouse import load_objects, quarantine, readings, rollup
 from telemetry.warehouse.connection import Cursor
 from telemetry.warehouse.quality_checks import QualityCheck
+from telemetry.warehouse.reconciliations import Reconciliation
 
 SILENT_NAMED = 10
 """How many silent devices are named."""
@@ -30,6 +31,8 @@ class CheckName(StrEnum):
     """The part of the rows that arrived on the day, and were quarantined as out of range."""
     quarantine_rate = "quarantine_rate"
     """The part of the rows that arrived on the day, and were quarantined for any reason."""
+    surplus_rate = "surplus_rate"
+    """The fraction of a lane's messages that were delivered more often than they were published."""
     silent_devices = "silent_devices"
     """Devices with readings in the days before, and none on the day."""
 
@@ -88,3 +91,10 @@ class DayQuality:
 
 def _rate(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
+
+
+def surplus_checks(reconciliations: Iterable[Reconciliation], bounds: Quality) -> Iterator[QualityCheck]:
+    """Check each lane. Firehose delivers at least once, so a few messages twice are to be expected, and harmless."""
+    for lane in reconciliations:
+        rate = _rate(lane.surplus, lane.published or lane.surplus)
+        yield QualityCheck(CheckName.surplus_rate, rate, high=bounds.surplus_rate_max, subject=lane.lane)

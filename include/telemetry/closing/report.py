@@ -17,7 +17,7 @@ def describe(closed: Document) -> str:
 def missing(closed: Document) -> list[str]:
     """Say what is unaccounted for, one sentence for each lane, and what to do next; empty if the day adds up."""
     lanes = [lane for lane in closed["reconciliations"] if lane["unaccounted"]]
-    return [*map(_sentence, lanes), *({_advice(closed["stream"], lane["unaccounted"]): None for lane in lanes})]
+    return [*map(_sentence, lanes), *([_advice(closed["stream"])] if lanes else [])]
 
 
 def _lines(closed: Document) -> Iterator[str]:
@@ -37,7 +37,7 @@ def _lines(closed: Document) -> Iterator[str]:
     yield from _table(checks)
     if closed["silent"]:
         yield f"Silent devices, the first of them: {', '.join(map(json.dumps, closed['silent']))}"
-    counts = ("published", "accounted", "in_flight", "unaccounted")
+    counts = ("published", "received_before", "counted_after", "accounted", "in_flight", "unaccounted", "surplus")
     lanes = [("lane", *(count.replace("_", " ") for count in counts))]
     lanes += [(lane["lane"], *(f"{lane[count]:,}" for count in counts)) for lane in closed["reconciliations"]]
     yield from _table(lanes)
@@ -60,13 +60,8 @@ def _sentence(lane: Document) -> str:
     )
 
 
-def _advice(stream: str, unaccounted: int) -> str:
-    if unaccounted > 0:
-        return (
-            f"Look for them in the raw bucket under rule-errors/{stream}/ and raw-errors/{stream}/, "
-            "then clear close_day to count again."
-        )
+def _advice(stream: str) -> str:
     return (
-        f"The ledger has more than was published. Find the load with `telemetry loads --stream {stream}`; it may have "
-        "read objects that others put into the raw bucket. Clear close_day to count again."
+        f"Look for them in the raw bucket under rule-errors/{stream}/ and raw-errors/{stream}/, "
+        "then clear close_day to count again."
     )

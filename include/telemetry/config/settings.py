@@ -123,6 +123,7 @@ class Quality(StrictModel):
     null_rate_max: Rate
     out_of_range_rate_max: Rate
     quarantine_rate_max: Rate
+    surplus_rate_max: Rate
     silent_devices_max: Annotated[int, Field(ge=0)]
 
 
