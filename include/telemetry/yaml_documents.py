@@ -1,10 +1,11 @@
-"""Load YAML files into pydantic models, with errors that name file, line and field."""
+"""Load YAML files into pydantic models, with errors that name file, line and field; write documents as YAML."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 from telemetry.errors import TelemetryError
 
 Model = TypeVar("Model", bound=BaseModel)
+LINE_WIDTH = 120
 
 
 class Loader(yaml.SafeLoader):
@@ -25,6 +27,28 @@ Loader.yaml_implicit_resolvers = {
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 Loader.add_implicit_resolver(BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), [*"tTfF"])
+
+
+class Dumper(yaml.SafeDumper):
+    """Texts with characters that cannot be printed are in double quotes, where all of them are escaped.
+
+    PyYAML writes some of them as they are, such as NEL, and reads them as something else.
+    """
+
+
+def _text_node(dumper: Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+Dumper.add_representer(str, _text_node)
+
+
+def dump_document(document: Mapping[str, Any]) -> str:
+    """YAML that ``Loader`` reads as the same document, in its order; what holds no other mapping is on one line."""
+    text: str = yaml.dump(
+        document, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=LINE_WIDTH
+    )
+    return text
 
 
 class FieldError(ValueError):
