@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from etl import at_once, rows
-from telemetry.contracts.model import ContractField, Device, PayloadPath, Stream
+from telemetry.contracts.model import ContractField, Stream
+from telemetry.contracts.parts import Device, PayloadPath
 from telemetry.errors import TelemetryError
 from telemetry.local.services.postgres import Login
 from telemetry.paths import MIGRATIONS

@@ -81,9 +81,9 @@ def test_a_change_of_what_readings_mean_is_refused_before_anything_is_written(in
     change(stream, TEMPERATURE, "temperature: {type: integer, unit: K")
     change(stream, "device: {path: device_id}", "device: {path: serial}")
     said = refused(include)
-    assert f"{stream}:6: device: the readings so far have the device from another place" in said
-    assert f"{stream}:9: fields.temperature.type: it was double, and is integer: a column has one type." in said
-    assert f"{stream}:9: fields.temperature.unit: it was °C, and is K: the column would mix units." in said
+    assert f"{stream}:7: device: the readings so far have the device from another place" in said
+    assert f"{stream}:10: fields.temperature.type: it was double, and is integer: a column has one type." in said
+    assert f"{stream}:10: fields.temperature.unit: it was °C, and is K: the column would mix units." in said
     assert "What was never deployed may change: delete the entry" in said
 
 

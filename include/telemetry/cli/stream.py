@@ -103,6 +103,14 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of streams' files, which include/streams/stream.schema.json holds for editors."""
+    from telemetry.streams.json_schema import stream_schema
+
+    print_json(stream_schema())
+
+
 def _raise_faults(faults: list[TelemetryError]) -> None:
     if faults:
         hint = next((fault.hint for fault in faults if fault.hint), "")

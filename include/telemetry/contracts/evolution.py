@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from telemetry.contracts.fields import Factor, FieldType
-from telemetry.contracts.model import Device, PayloadPath, Stream
+from telemetry.contracts.model import Stream
+from telemetry.contracts.parts import Device, PayloadPath
 from telemetry.yaml_documents import StrictModel
 
 TWICE = "what comes again would be stored twice"

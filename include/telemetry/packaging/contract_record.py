@@ -12,7 +12,8 @@ from typing import Self
 from pydantic import RootModel
 
 from telemetry.contracts.evolution import Meaning, refused_changes
-from telemetry.contracts.model import Name, Stream
+from telemetry.contracts.model import Stream
+from telemetry.contracts.parts import Name
 from telemetry.errors import TelemetryError
 from telemetry.paths import INCLUDE, STREAMS
 from telemetry.yaml_documents import dump_document, load_document, place_of
