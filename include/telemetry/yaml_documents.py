@@ -30,23 +30,29 @@ Loader.add_implicit_resolver(BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|Fals
 
 
 class Dumper(yaml.SafeDumper):
-    """Texts with characters that cannot be printed are in double quotes, where all of them are escaped.
+    """Texts that a reader could take for something else are in double quotes.
 
-    PyYAML writes some of them as they are, such as NEL, and reads them as something else.
+    Those are numbers of YAML 1.2, such as 1e5, and characters that cannot be printed: PyYAML writes some of them as
+    they are, such as NEL, and reads them as a space.
     """
 
 
+NUMBER_LIKE = re.compile(r"[-+.]*\d")
+
+
 def _text_node(dumper: Dumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+    quoted = not text.isprintable() or NUMBER_LIKE.match(text)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
 
 
 Dumper.add_representer(str, _text_node)
 
 
-def dump_document(document: Mapping[str, Any]) -> str:
-    """YAML that ``Loader`` reads as the same document, in its order; what holds no other mapping is on one line."""
+def dump_document(document: Mapping[str, Any], *, flow: bool = False) -> str:
+    """YAML that is read as the same document, in its order. With ``flow``, the innermost mappings are on one line."""
+    style = None if flow else False
     text: str = yaml.dump(
-        document, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=LINE_WIDTH
+        document, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=style, width=LINE_WIDTH
     )
     return text
 

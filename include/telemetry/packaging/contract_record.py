@@ -90,4 +90,4 @@ class ContractRecord(RootModel[dict[Name, Meaning]]):
 
     def _text(self) -> str:
         document = self.model_dump(mode="json", exclude_defaults=True)
-        return dump_document(dict(sorted(document.items())))
+        return dump_document(dict(sorted(document.items())), flow=True)
