@@ -9,6 +9,8 @@ from pathlib import Path
 
 INCLUDE = Path(__file__).resolve().parents[1]
 STREAMS = INCLUDE / "streams"
+STREAM_SCHEMA = "stream.schema.json"
+"""The name of the JSON Schema that lies beside the streams' files in a checkout; functions and MWAA do not get it."""
 FUNCTIONS = INCLUDE / "functions"
 MIGRATIONS = INCLUDE / "migrations"
 SETTINGS = INCLUDE / "settings.yaml"

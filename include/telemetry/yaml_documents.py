@@ -1,10 +1,11 @@
-"""Load YAML files into pydantic models, with errors that name file, line and field."""
+"""Load YAML files into pydantic models, with errors that name file, line and field; write documents as YAML."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 from telemetry.errors import TelemetryError
 
 Model = TypeVar("Model", bound=BaseModel)
+LINE_WIDTH = 120
 
 
 class Loader(yaml.SafeLoader):
@@ -25,6 +27,34 @@ Loader.yaml_implicit_resolvers = {
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 Loader.add_implicit_resolver(BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), [*"tTfF"])
+
+
+class Dumper(yaml.SafeDumper):
+    """Texts that a reader could take for something else are in double quotes.
+
+    Those are numbers of YAML 1.2, such as 1e5, and characters that cannot be printed: PyYAML writes some of them as
+    they are, such as NEL, and reads them as a space.
+    """
+
+
+NUMBER_LIKE = re.compile(r"[-+.]*\d")
+
+
+def _text_node(dumper: Dumper, text: str) -> yaml.ScalarNode:
+    quoted = not text.isprintable() or NUMBER_LIKE.match(text)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
+
+
+Dumper.add_representer(str, _text_node)
+
+
+def dump_document(document: Mapping[str, Any], *, flow: bool = False) -> str:
+    """YAML that is read as the same document, in its order. With ``flow``, the innermost mappings are on one line."""
+    style = None if flow else False
+    text: str = yaml.dump(
+        document, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=style, width=LINE_WIDTH
+    )
+    return text
 
 
 class FieldError(ValueError):

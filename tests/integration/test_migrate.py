@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from etl import at_once, rows
-from telemetry.contracts.model import PayloadPath, Stream
+from telemetry.contracts.model import ContractField, Stream
+from telemetry.contracts.parts import Device, PayloadPath
 from telemetry.errors import TelemetryError
 from telemetry.local.services.postgres import Login
 from telemetry.paths import MIGRATIONS
@@ -95,6 +96,33 @@ def test_the_source_of_reading_ids_cannot_change_while_there_are_readings(
     ):
         migrate(empty_database, after)
     assert migrate(empty_database, before) == []
+
+
+def test_a_removed_field_does_not_come_back_with_another_unit(empty_database: Connection) -> None:
+    def gate(**units: str) -> dict[str, Stream]:
+        fields = {name: ContractField.model_validate({"type": "double", "unit": unit}) for name, unit in units.items()}
+        return {"door": door(open="boolean")["door"].model_copy(update={"fields": fields})}
+
+    migrate(empty_database, gate(gap="mm", load="N"))
+    migrate(empty_database, gate(gap="cm", load="N"))  # there are no readings
+    with empty_database, empty_database.cursor() as cursor:
+        cursor.execute("INSERT INTO door_readings VALUES ('d', now(), gen_random_uuid(), 1, 2, NULL, 1)")
+    migrate(empty_database, gate(load="N"))
+    with pytest.raises(TelemetryError, match=r"fields\.gap\.unit has changed: it was cm, and is mm"):
+        migrate(empty_database, gate(gap="mm", load="N"))
+    migrate(empty_database, gate(gap="cm", load="N"))
+
+
+def test_a_contract_that_an_older_version_stored_whole_is_read(empty_database: Connection) -> None:
+    streams = door(open="boolean")
+    migrate(empty_database, streams)
+    with empty_database, empty_database.cursor() as cursor:
+        cursor.execute("INSERT INTO door_readings VALUES ('d', now(), gen_random_uuid(), true, NULL, 1)")
+        cursor.execute("UPDATE stream_contracts SET document = %s", (streams["door"].model_dump_json(),))
+    assert migrate(empty_database, streams) == []
+    moved = streams["door"].model_copy(update={"device": Device(path="serial")})
+    with pytest.raises(TelemetryError, match="device has changed: the readings so far have the device from another"):
+        migrate(empty_database, {"door": moved})
 
 
 def test_an_edited_migration_is_refused(empty_database: Connection, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from emulated import REGION, Emulator
 from telemetry.local.services.postgres import Login
+from telemetry.packaging.contract_record import RECORD
 from telemetry.packaging.layer import Target
 from telemetry.packaging.mwaa import AIRFLOW
 from telemetry.packaging.package import write_package
@@ -49,7 +50,8 @@ class Applied:
         bridge(terraform.root)
         terraform.initialise()
         shorten_buffer(folder / "include" / "settings.yaml")
-        write_package(folder / "dist", airflow=AIRFLOW, target=Target(python), tell=lambda _: None)
+        record = folder / RECORD.name
+        write_package(folder / "dist", airflow=AIRFLOW, target=Target(python), record=record, tell=lambda _: None)
         terraform.check_streams(folder / "dist")  # the buffer is the copy's own
         made = cls(emulator, terraform, DeviceKey.new(GATEWAY), inventory(emulator.client))
         made._apply(secret)

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from telemetry.errors import TelemetryError
 from telemetry.local.provision.functions import emulator_python
 from telemetry.local.services.emulator import INTERPRETER
 from telemetry.packaging.archive import archive, digest
+from telemetry.packaging.contract_record import RECORD
 from telemetry.packaging.functions import LEFT_OUT, function_zip
 from telemetry.packaging.layer import AWS, SERVICES, UNZIPPED_LIMIT, Target, layer_zip
 from telemetry.packaging.mwaa import AIRFLOW, DAGS, PROJECT, plugins_zip, requirements, startup_script
@@ -173,6 +175,12 @@ def test_two_clones_make_the_same_bytes(tmp_path: Path) -> None:
     assert str(tmp_path).encode() not in b"".join(content for path, content in here.items() if "layers/" not in path)
 
 
+def make(output: Path, *, airflow: str, target: Target) -> dict[str, Any]:
+    """A package of the checkout, with a record of its contracts that is read and never kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        return write_package(output, airflow=airflow, target=target, record=Path(folder, RECORD.name), tell=print)
+
+
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("package") / "dist"
@@ -180,7 +188,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def index(dist: Path) -> dict[str, Any]:
-    return write_package(dist, airflow="3.2.1", target=AWS, tell=print)
+    return make(dist, airflow="3.2.1", target=AWS)
 
 
 def test_the_index_names_every_file_but_the_streams(dist: Path, index: dict[str, Any]) -> None:
@@ -207,7 +215,7 @@ def test_artefacts_are_named_by_their_content(dist: Path, index: dict[str, Any])
 def test_no_file_of_an_older_package_stays(dist: Path) -> None:
     stale = dist / "functions" / "DataLoadingFunction-0123456789abcdef.zip"
     stale.write_bytes(b"older")
-    write_package(dist, airflow="3.2.1", target=AWS, tell=print)
+    make(dist, airflow="3.2.1", target=AWS)
     assert not stale.exists()
     assert [path.name for path in dist.parent.iterdir()] == ["dist"]
 
@@ -215,14 +223,14 @@ def test_no_file_of_an_older_package_stays(dist: Path) -> None:
 def test_a_folder_that_is_no_package_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(TelemetryError, match="is not a package"):
-        write_package(tmp_path, airflow=AIRFLOW, target=AWS, tell=print)
+        make(tmp_path, airflow=AIRFLOW, target=AWS)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
 @pytest.mark.parametrize("python", ["3.10", "3.14", "twelve"])
 def test_a_python_without_a_lock_is_refused(tmp_path: Path, python: str) -> None:
     with pytest.raises(TelemetryError, match=f"Python '{python}' is not supported"):
-        write_package(tmp_path / "dist", airflow=AIRFLOW, target=Target(python), tell=print)
+        make(tmp_path / "dist", airflow=AIRFLOW, target=Target(python))
 
 
 def test_requirements_have_the_constraints_of_their_airflow() -> None:

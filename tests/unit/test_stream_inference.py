@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +22,10 @@ from telemetry.contracts.reader import Arrival
 from telemetry.contracts.validate import Reading
 from telemetry.errors import TelemetryError
 from telemetry.lake.payloads import compile_payload_reader
+from telemetry.paths import STREAM_SCHEMA, STREAMS
 from telemetry.streams.inference.doubts import About
 from telemetry.streams.inference.infer import NOTHING_KNOWN, Known, Proposal, infer_stream
+from telemetry.streams.json_schema import MODELINE
 from telemetry.streams.recordings import Sample
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -245,6 +248,18 @@ def test_the_command_writes_a_file_under_which_the_samples_are_read(tmp_path: Pa
     again = run("boiler", "--from", recording, "--output", path)
     assert isinstance(again.exception, TelemetryError)
     assert "is there already" in again.exception.message
+
+
+def test_a_draft_beside_the_schema_names_it(tmp_path: Path) -> None:
+    recording, path = FOLDER / "tasmota" / "samples.jsonl", tmp_path / "boiler.yaml"
+    shutil.copy(STREAMS / STREAM_SCHEMA, tmp_path)
+    assert run("boiler", "--from", recording, "--output", path).exit_code == 0
+    first, second = path.read_text(encoding="utf-8").splitlines()[:2]
+    assert (first, second[:9]) == (MODELINE, "# Drafted")
+    (tmp_path / STREAM_SCHEMA).unlink()
+    path.unlink()
+    assert run("boiler", "--from", recording, "--output", path).exit_code == 0
+    assert path.read_text(encoding="utf-8").startswith("# Drafted")
 
 
 def test_the_command_asks_for_what_messages_do_not_say_and_nothing_with_yes(tmp_path: Path) -> None:

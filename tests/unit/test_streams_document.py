@@ -115,13 +115,13 @@ def test_a_partition_of_a_table_is_where_its_objects_lie() -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("streams/telemetry.yaml", "type: double, unit: °C", "type: dooble", "9: fields.temperature.type: "),
-        ("streams/telemetry.yaml", "stream: telemetry", "stream: soil", "2: stream: the name 'soil' does not match"),
+        ("streams/telemetry.yaml", "type: double, unit: °C", "type: dooble", "10: fields.temperature.type: "),
+        ("streams/telemetry.yaml", "stream: telemetry", "stream: soil", "3: stream: the name 'soil' does not match"),
         (
             "streams/telemetry.yaml",
             "+/telemetry",
             "+/environment",
-            "4: topic: .* takes messages of .* the topic of stream environment",
+            "5: topic: .* takes messages of .* the topic of stream environment",
         ),
         ("settings.yaml", "  stream: telemetry", "  stream: soil", r"\d+: simulator.stream: there is no stream 'soil'"),
         ("settings.yaml", "max_receive_count: 5", "max_receive_count: 0", r"\d+: queue.max_receive_count: "),

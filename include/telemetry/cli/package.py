@@ -39,12 +39,16 @@ def package(
 
     These are the Lambda zips, the MWAA artefacts, and streams.json, which Terraform reads. The result is the same on
     every machine, byte for byte. The default Python version is 3.12, or with --here the one that runs this command.
+
+    A change of a stream's file that would give a column or an id two meanings is refused. The contracts so far are in
+    include/contracts.lock.yaml, which this command updates: commit it.
     """
+    from telemetry.packaging.contract_record import RECORD
     from telemetry.packaging.layer import AWS, Target
     from telemetry.packaging.package import INDEX, write_package
 
     target = Target(python or "{}.{}".format(*sys.version_info)) if here else Target(python or AWS.python, AWS.platform)
-    index = write_package(output.absolute(), airflow=airflow, target=target, tell=_tell)
+    index = write_package(output.absolute(), airflow=airflow, target=target, record=RECORD, tell=_tell)
     if as_json:
         print_json(index)
     else:

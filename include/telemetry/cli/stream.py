@@ -103,6 +103,24 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def export(name: Annotated[str, typer.Argument(metavar="NAME", help="As `telemetry stream list` shows it.")]) -> None:
+    """Print a stream's table as a data contract in YAML, by the Open Data Contract Standard 3.1."""
+    from telemetry.contracts.loader import find_stream
+    from telemetry.streams.odcs import data_contract
+    from telemetry.yaml_documents import dump_document
+
+    print(dump_document(data_contract(find_stream(name))), end="")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of streams' files, which include/streams/stream.schema.json holds for editors."""
+    from telemetry.streams.json_schema import stream_schema
+
+    print_json(stream_schema())
+
+
 def _raise_faults(faults: list[TelemetryError]) -> None:
     if faults:
         hint = next((fault.hint for fault in faults if fault.hint), "")

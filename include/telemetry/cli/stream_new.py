@@ -62,11 +62,19 @@ def new(
     samples = _recorded(from_) if from_ else _heard(topic or "", seconds)
     proposal = _proposal(name, samples, Known(topic=topic), ask=not yes)
     try:
-        path.write_text(proposal.text, encoding="utf-8")
+        path.write_text(f"{_modeline(path.parent)}{proposal.text}", encoding="utf-8")
     except OSError as error:
         raise TelemetryError(f"{path} cannot be written: {error.strerror or error}.") from error
     load_stream(path)
     _tell(path, proposal, samples, from_)
+
+
+def _modeline(folder: Path) -> str:
+    """The line by which editors find the schema, where there is one in the folder."""
+    from telemetry.paths import STREAM_SCHEMA
+    from telemetry.streams.json_schema import MODELINE
+
+    return f"{MODELINE}\n" if (folder / STREAM_SCHEMA).is_file() else ""
 
 
 def _recorded(file: Path) -> list[Sample]:

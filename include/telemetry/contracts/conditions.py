@@ -7,7 +7,8 @@ from typing import Any
 
 from telemetry.contracts import topics
 from telemetry.contracts.json_path import parse_path
-from telemetry.contracts.model import Condition, Stream
+from telemetry.contracts.model import Stream
+from telemetry.contracts.parts import Condition
 from telemetry.contracts.places import look_up
 
 Holds = Callable[[Any, dict[str, str], str | None], bool]

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from telemetry.contracts.fields import ContractField, FieldType
-from telemetry.contracts.model import EventTime
+from telemetry.contracts.parts import EventTime
 from telemetry.contracts.reasons import Reason, Rejected, json_name
 from telemetry.contracts.times import EPOCH, EPOCH_UNITS, TimeFormat, formats_of, time_reader
 from telemetry.encodings.exact_json import ESCAPED, ExactNumber, dumps, nearest

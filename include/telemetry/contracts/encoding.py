@@ -15,6 +15,7 @@ class Json(StrictModel):
 
     type: Literal["json"] = "json"
     allow_nan: bool = False
+    """Whether NaN and Infinity are taken, in any case."""
 
 
 class SenML(StrictModel):
@@ -22,6 +23,7 @@ class SenML(StrictModel):
 
     type: Literal["senml"] = "senml"
     format: Literal["json", "cbor"] = "json"
+    """How the pack is encoded."""
 
 
 class Cbor(StrictModel):
@@ -41,7 +43,9 @@ class Csv(StrictModel):
 
     type: Literal["csv"] = "csv"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """The character between two texts."""
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """The names of the columns. Without them the first line names them."""
 
 
 class Text(StrictModel):
@@ -55,6 +59,7 @@ class Protobuf(StrictModel):
 
     type: Literal["protobuf"] = "protobuf"
     descriptor: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+\.(desc|pb)$")]
+    """A file beside the stream's: ``protoc --include_imports -o meter.desc meter.proto``."""
     message: str
     """The message's full name, with its package."""
 
@@ -67,7 +72,7 @@ def _type_of(document: Any) -> Any:
     return document.get("type") if isinstance(document, dict) else getattr(document, "type", None)
 
 
-Encoding = Annotated[
+_Options = Annotated[
     Annotated[Json, Tag("json")]
     | Annotated[SenML, Tag("senml")]
     | Annotated[Cbor, Tag("cbor")]
@@ -76,8 +81,9 @@ Encoding = Annotated[
     | Annotated[Text, Tag("text")]
     | Annotated[Protobuf, Tag("protobuf")],
     Discriminator(_type_of),
-    BeforeValidator(_by_name),
 ]
+_Name = Literal["json", "senml", "cbor", "msgpack", "csv", "text"]  # of Protocol Buffers, options must be given
+Encoding = Annotated[_Options, BeforeValidator(_by_name, json_schema_input_type=_Name | _Options)]
 """A name alone stands for the encoding without options."""
 
 
@@ -88,12 +94,17 @@ class BitField(StrictModel):
     """
 
     name: str
+    """The member's name in the decoded object."""
     at: Annotated[int, Field(ge=0, le=8 * 4096)]
+    """Its first bit, counted from the first byte's most significant bit."""
     bits: Annotated[int, Field(ge=1, le=64)]
+    """How many bits it has."""
     signed: bool = False
+    """Whether it is in two's complement."""
     float: bool = False
     """IEEE 754, of 16, 32 or 64 bits."""
     byte_order: Literal["big", "little"] = "big"
+    """With ``little``, the field begins and ends at a byte's edge."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -111,10 +122,15 @@ class DecodedBytes(StrictModel):
     """
 
     path: str
+    """Where the text is."""
     text: Literal["base64", "hex"]
+    """How the bytes are written as text."""
     format: Literal["cayenne_lpp"] | None = None
+    """The format of the bytes."""
     bit_fields: Annotated[tuple[BitField, ...], Field(min_length=1)] | None = None
+    """The numbers in the bytes, instead of a format."""
     into: Annotated[str, Field(min_length=1)] = "decoded"
+    """The object that the decoded values form, beside the text."""
 
     @model_validator(mode="after")
     def _is_decoded_one_way(self) -> Self:

@@ -25,7 +25,12 @@ def _checked_factor(factor: float | str) -> float | str:
     return factor
 
 
-OnError = Annotated[Literal["reject", "null"], BeforeValidator(lambda given: "null" if given is None else given)]
+OnError = Annotated[
+    Literal["reject", "null"],
+    BeforeValidator(
+        lambda given: "null" if given is None else given, json_schema_input_type=Literal["reject", "null"] | None
+    ),
+]
 """In YAML, ``null`` is null."""
 Factor = Annotated[float | str, AfterValidator(_checked_factor)]
 """A number, or a fraction as a text: 5/9."""
@@ -64,30 +69,44 @@ class ContractField(StrictModel):
     """
 
     type: FieldType
+    """What the values are. The types are strict: a text is no number, a number is no boolean."""
     path: Annotated[str, Field(min_length=1)] = ""
+    """Where the value is: names joined by dots, or a singular query of JSONPath. By default, the field's own name. A
+    path that begins with ``$`` begins at the payload, any other at the reading."""
     key: Annotated[int, Field(ge=1)] | None = None
     """Instead of a path: the member's name (or the item's number) at that wildcard of ``readings``, from 1."""
     level: str | None = None
     """Instead of a path: a named level of the topic."""
     unit: str = ""
+    """A unit as UCUM writes it (``Cel``, ``%``, ``m/s``, ``ug/m3``, ``kW.h``), or a common sign (``°C``)."""
     range: tuple[float, float] | None = None
+    """The least and the greatest value, in the field's own unit; anything beyond is quarantined as ``out_of_range``."""
     one_of: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
+    """The values that are allowed; any other is quarantined as ``not_one_of``."""
     required: bool = False
+    """Whether a reading without the value is quarantined as ``missing_field``. Otherwise the column is null."""
     description: str = ""
+    """For people."""
     null_values: tuple[Scalar, ...] = ()
+    """Values that mean "none": ``[-127, 65535, ""]``."""
     scale: Factor | None = None
-    """What the payload's number is multiplied by; then ``offset`` is added. Reckoned exactly, and rounded once."""
+    """What the payload's number is multiplied by, such as ``0.1`` or ``5/9``; then ``offset`` is added. Computed
+    exactly, and rounded once."""
     offset: Factor | None = None
+    """What is added to the payload's number after ``scale``: ``scale: 5/9`` with ``offset: -160/9`` for °F."""
     decimal: Literal[".", ","] = "."
+    """The decimal sign of numbers in texts."""
     accept: tuple[Literal["text", "number"], ...] = ()
     """``text``: numbers and booleans written as texts; ``number``: numbers for booleans (0 and 1) and for strings."""
     true_values: tuple[Scalar, ...] = ()
+    """Further spellings of true."""
     false_values: tuple[Scalar, ...] = ()
+    """Further spellings of false."""
     format: TimeFormats | None = None
+    """Of a ``timestamp``: one format, or a list that is tried in order: a named one, or a pattern of ``strptime``."""
     timezone: TimeZone | None = None
-    on_error: Annotated[
-        Literal["reject", "null"], BeforeValidator(lambda given: "null" if given is None else given)
-    ] = "reject"
+    """Of a ``timestamp``: the IANA zone of times without an offset, such as ``Europe/Berlin``."""
+    on_error: OnError = "reject"
     """What becomes of a value that does not fit: its reading is quarantined, or the value is null and stays in
     ``extra``."""
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from telemetry.contracts import topics
 from telemetry.contracts.encoding import Protobuf
-from telemetry.contracts.model import Condition, Stream
+from telemetry.contracts.model import Stream
+from telemetry.contracts.parts import Condition
 from telemetry.errors import TelemetryError
 from telemetry.paths import STREAMS
 from telemetry.yaml_documents import load_document, place_of

@@ -2,185 +2,83 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from telemetry.contracts import topics
 from telemetry.contracts.encoding import DecodedBytes, Encoding, Json
-from telemetry.contracts.fields import ContractField, FieldType, Scalar, checked_path, with_default_paths
+from telemetry.contracts.fields import ContractField, FieldType, with_default_paths
 from telemetry.contracts.json_path import Step, Wildcard, parse_path, parse_query
-from telemetry.contracts.times import TimeFormat, TimeFormats, TimeZone, formats_of
+from telemetry.contracts.parts import RECEIVED, Condition, Device, EventTime, KeyedList, Name, PayloadPath, as_list
+from telemetry.contracts.times import TimeFormat
 from telemetry.interval import HOUR
 from telemetry.yaml_documents import FieldError, StrictModel
 
 __all__ = ["ContractField", "FieldType", "Stream", "TimeFormat"]
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 YEAR_SECONDS = 366 * 86400
-RECEIVED = "received"
 RESERVED = frozenset(
     {"device_id", "event_time", "reading_id", "extra", "load_id", "line", "item", "message_id", "received_on"}
     | {"lane", "year", "month", "day", "hour"}  # the partitions of the Glue tables
 )
+Conditions = Annotated[
+    tuple[Condition, ...], BeforeValidator(as_list, json_schema_input_type=Condition | tuple[Condition, ...])
+]
+KeyedLists = Annotated[
+    tuple[KeyedList, ...], BeforeValidator(as_list, json_schema_input_type=KeyedList | tuple[KeyedList, ...])
+]
+Decoded = Annotated[
+    tuple[DecodedBytes, ...], BeforeValidator(as_list, json_schema_input_type=DecodedBytes | tuple[DecodedBytes, ...])
+]
+"""One or several of each."""
 
 
-def _alone(given: Any) -> Any:
-    """A single value as a list of one."""
-    return [given] if isinstance(given, str | dict) else given
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_alone)]
-"""One name or several."""
-
-
-def _checked_name(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name: lower case letters, digits and _, a letter first, at most 40")
-    return name
-
-
-Name = Annotated[str, AfterValidator(_checked_name)]
-
-
-class PayloadPath(StrictModel):
-    """Where in the payload a value is."""
-
-    path: Annotated[str, Field(min_length=1)]
-
-    @field_validator("path")
-    @classmethod
-    def _can_be_read(cls, path: str) -> str:
-        return checked_path(path)
-
-
-class Device(StrictModel):
-    """Where the device's id is: a path, a key of ``readings``, levels of the topic (joined by /), or a constant."""
-
-    path: Annotated[str, Field(min_length=1)] | None = None
-    key: Annotated[int, Field(ge=1)] | None = None
-    levels: Names = ()
-    constant: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-
-    @model_validator(mode="after")
-    def _is_in_one_place(self) -> Self:
-        if sum(place is not None for place in (self.path, self.key, self.levels or None, self.constant)) != 1:
-            raise ValueError("the device is at a path, a key, in levels of the topic or constant: name one of them")
-        if self.path:
-            checked_path(self.path)
-        return self
-
-
-class EventTime(StrictModel):
-    """The place and the format of the event time; ``received`` alone is the message's arrival at the topic rule."""
-
-    path: str = ""
-    format: TimeFormats | None = None
-    timezone: TimeZone | None = None
-    """Of times without an offset, such as Europe/Berlin."""
-    accept: tuple[Literal["text"], ...] = ()
-    """``text``: epochs written as texts."""
-    earliest: AwareDatetime | None = None
-    """A time before is no time: some clocks begin anew at 1970 or 2000."""
-    on_error: Literal["reject", "received"] = "reject"
-    """What becomes of a reading whose time is missing or none: quarantined, or dated by its message's arrival."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _received_alone(cls, document: Any) -> Any:
-        if document == RECEIVED:
-            return {}
-        if isinstance(document, dict) and bool(document.get("path")) != bool(document.get("format")):
-            raise ValueError("an event time has a path and a format, or is the word received alone")
-        return document
-
-    @model_validator(mode="after")
-    def _can_be_read(self) -> Self:
-        if self.path:
-            checked_path(self.path)
-        return self
-
-    @property
-    def is_received(self) -> bool:
-        """Whether it is the message's arrival."""
-        return not self.path
-
-    @property
-    def formats(self) -> list[str]:
-        """In the order in which they are tried."""
-        return formats_of(self.format) if self.format else []
-
-
-class Condition(StrictModel):
-    """Which messages of the topics are the stream's: those whose value there is as it says."""
-
-    path: str | None = None
-    level: str | None = None
-    topic: str | None = None
-    """A filter within the stream's own."""
-    equals: Scalar | None = None
-    one_of: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
-    present: bool | None = None
-
-    @model_validator(mode="after")
-    def _compares_one_thing(self) -> Self:
-        if sum(place is not None for place in (self.path, self.level, self.topic)) != 1:
-            raise ValueError("a condition looks at a path, a level or the topic: name one of them")
-        tests = sum(test is not None for test in (self.equals, self.one_of, self.present))
-        if tests != (self.topic is None):
-            raise ValueError("a condition says one of equals, one_of and present; of a topic none")
-        if self.path:
-            checked_path(self.path)
-        if self.topic:
-            topics.check_filter(self.topic)
-        return self
-
-    @property
-    def values(self) -> tuple[Scalar, ...] | None:
-        """What the value may be, where that is a list."""
-        return self.one_of or (None if self.equals is None else (self.equals,))
-
-
-class KeyedList(StrictModel):
-    """A list of objects with names, read as an object: each under its name, which is joined by / where it has parts."""
-
-    path: str
-    key: Names
-
-    @field_validator("path")
-    @classmethod
-    def _can_be_read(cls, path: str) -> str:
-        return checked_path(path)
+def _by_word(given: Any) -> Any:
+    """The word ``received`` as the event time that it stands for."""
+    return {} if given == RECEIVED else given
 
 
 class Stream(StrictModel):
-    """One kind of device message: everything that the rest of the system knows of it.
-
-    ``stream`` is the name, as in the file's; ``topic`` an MQTT topic filter, of whose levels ``levels`` names those
-    that mean something; ``event_time_ahead_seconds`` is how far a device's clock may be ahead of the message's arrival.
-    """
+    """One kind of device message: all that the rest of the system knows about it."""
 
     stream: Name
+    """The name: lower case letters, digits and underscores, at most 40. File, table, queue and DAGs are named after
+    it."""
     description: str = ""
+    """For people."""
     topic: str
+    """An MQTT topic filter with ``+`` and ``#``, of at most 256 bytes and 7 slashes."""
     levels: str | None = None
+    """Names for the topic's levels, in order: ``_/user/device``. ``_`` is a level without a name; a name at ``#`` is
+    the rest of the topic. By default, the only wildcard is ``device``."""
     gateway: bool = False
-    """Whether publishers speak for other devices than the topic's."""
+    """Whether publishers speak for other devices. Otherwise a payload that names another device than the topic is
+    quarantined as ``wrong_device``."""
     encoding: Encoding = Json()
-    where: Annotated[tuple[Condition, ...], BeforeValidator(_alone)] = ()
-    """All of them hold; what they leave out is counted."""
-    keyed_lists: Annotated[tuple[KeyedList, ...], BeforeValidator(_alone)] = ()
-    decode: Annotated[tuple[DecodedBytes, ...], BeforeValidator(_alone)] = ()
+    """How the payload is encoded: a name, or an object with the encoding's options. JSON by default."""
+    where: Conditions = ()
+    """Which messages belong to the stream: one condition, or several that must all hold. All other messages are counted
+    as ``filtered``."""
+    keyed_lists: KeyedLists = ()
+    """Lists of named items that are read as objects."""
+    decode: Decoded = ()
+    """Bytes inside the payload that are decoded."""
     readings: str | None = None
-    """A query of the readings in a payload, such as ``$.values[*]``; without it the payload is one, or an array."""
+    """A query for the readings in a payload that holds several, such as ``$.values[*]``. Without it the payload is one
+    reading, or an array of readings."""
     device: Device
-    event_time: EventTime
+    """Where the device's id is. It has 1 to 256 characters; an integer is taken as text."""
+    event_time: Annotated[EventTime, BeforeValidator(_by_word, json_schema_input_type=Literal["received"] | EventTime)]
+    """A path with a format; or the word ``received``, for the time at which the topic rule took the message."""
     message_id: PayloadPath | None = None
+    """Where devices give each reading an id of its own."""
     event_time_ahead_seconds: Annotated[int, Field(ge=0, le=YEAR_SECONDS)] = 3600
+    """How far a device's clock may be ahead of the arrival of the message."""
     fields: Annotated[dict[Name, ContractField], Field(min_length=1)]
+    """The columns by their names: lower case letters, digits and underscores, at most 40."""
 
     @model_validator(mode="before")
     @classmethod

@@ -9,7 +9,8 @@ from typing import Any
 
 from telemetry.contracts.encoding import DecodedBytes
 from telemetry.contracts.json_path import Path, parse_path
-from telemetry.contracts.model import KeyedList, Stream
+from telemetry.contracts.model import Stream
+from telemetry.contracts.parts import KeyedList
 from telemetry.contracts.places import child, look_up
 from telemetry.contracts.reasons import Reason, Rejected, json_name
 from telemetry.encodings import UndecodableError

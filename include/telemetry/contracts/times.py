@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Y2000: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -73,7 +73,11 @@ def checked_zone(name: str) -> str:
     return name
 
 
-OneFormat = Annotated[str, AfterValidator(_checked_format)]
+OneFormat = Annotated[
+    str,
+    AfterValidator(_checked_format),
+    WithJsonSchema({"anyOf": [{"enum": list(TimeFormat)}, {"type": "string", "pattern": "%"}]}),
+]
 TimeFormats = OneFormat | Annotated[list[OneFormat], AfterValidator(lambda formats: formats or _no_format())]
 TimeZone = Annotated[str, AfterValidator(checked_zone)]
 

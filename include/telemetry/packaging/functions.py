@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from telemetry.errors import TelemetryError
 from telemetry.packaging.archive import archive, folder
-from telemetry.paths import FUNCTIONS, INCLUDE, MIGRATIONS, SETTINGS, STREAMS
+from telemetry.paths import FUNCTIONS, INCLUDE, MIGRATIONS, SETTINGS, STREAM_SCHEMA, STREAMS
 
-LEFT_OUT = tuple(f"telemetry/{name}/" for name in ("airflow_rest", "cli", "cost", "local", "packaging"))
+LEFT_OUT = (
+    *(f"telemetry/{name}/" for name in ("airflow_rest", "cli", "cost", "local", "packaging")),
+    f"{STREAMS.name}/{STREAM_SCHEMA}",
+)
 """Packages that are only used in a checkout."""
 
 
 def core_files() -> dict[str, bytes]:
     """Read the core package and, beside it, the data files that it reads."""
-    core = folder(INCLUDE / "telemetry", "telemetry/")
+    files = folder(INCLUDE / "telemetry", "telemetry/") | folder(STREAMS, f"{STREAMS.name}/")
     return (
-        {path: content for path, content in core.items() if not path.startswith(LEFT_OUT)}
-        | folder(STREAMS, f"{STREAMS.name}/")
+        {path: content for path, content in files.items() if not path.startswith(LEFT_OUT)}
         | folder(MIGRATIONS, f"{MIGRATIONS.name}/")
         | {SETTINGS.name: SETTINGS.read_bytes()}
     )

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from telemetry.config.settings import Function, load_settings
+from telemetry.contracts.loader import load_streams
 from telemetry.errors import TelemetryError
 from telemetry.packaging.archive import digest, json_file
+from telemetry.packaging.contract_record import ContractRecord
 from telemetry.packaging.functions import function_zip
 from telemetry.packaging.layer import Target, layer_zip
 from telemetry.packaging.mwaa import dag_files, plugins_zip, requirements, startup_script
@@ -26,15 +28,19 @@ PYTHONS = ("3.11", "3.12", "3.13")
 Tell = Callable[[str], None]
 
 
-def write_package(output: Path, *, airflow: str, target: Target, tell: Tell) -> dict[str, Any]:
+def write_package(output: Path, *, airflow: str, target: Target, record: Path, tell: Tell) -> dict[str, Any]:
     """Write the package to ``output``, in place of an older one, and return the content of its ``artefacts.json``.
 
+    ``record`` is the file of the contracts that were packaged so far; it is brought up to the streams.
+
     Raises:
-        TelemetryError: the settings or a stream's file are faulty, ``output`` is not a package, a version is not
-            supported, or the layer cannot be built. Nothing was changed.
+        TelemetryError: the settings or a stream's file are faulty, a stream's file contradicts the record, ``output``
+            is not a package, a version is not supported, or the layer cannot be built. Nothing was changed.
     """
     _check(output, target)
     checked = streams_document()
+    packaged = ContractRecord.read(record)
+    contracts = packaged.then(load_streams())
     tell(f"Streams: {', '.join(checked['streams'])}")
     files, artefacts = _mwaa(airflow)
     files[STREAMS_FILE] = json_file(checked)
@@ -49,8 +55,13 @@ def write_package(output: Path, *, airflow: str, target: Target, tell: Tell) -> 
     layer = _add(files, f"layers/{settings.names.layer}", "zip", layer_zip(target).read_bytes())
     index = {"python": target.python, "layer": layer, "functions": functions, "airflow": artefacts}
     files[INDEX] = json_file(index)
+    # The record comes first: a package whose contracts are not on it could be deployed, and contradicted later.
+    if changed := contracts.differing(packaged):
+        contracts.write(record)
     _replace(output, files)
     tell(f"{len(files)} files, {sum(map(len, files.values())) >> 20} MiB, in {output}")
+    if changed:
+        tell(f"{record}: updated for {', '.join(changed)}. Commit it with the change.")
     return index
 
 

@@ -1,4 +1,4 @@
-"""Writing a stream's file with messages at hand: recordings, what a stream makes of them, and a first draft.
+"""Help with writing a stream's file: recordings, checks, first drafts; and what editors and data catalogs read of it.
 
 Not here: what a stream's file means (``telemetry.contracts``), and how payloads are read (``telemetry.lake``).
 """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from telemetry.contracts.fields import ContractField
-from telemetry.contracts.model import Condition, Device, EventTime, Stream
+from telemetry.contracts.model import Stream
+from telemetry.contracts.parts import Condition, Device, EventTime
 
 
 def describe(stream: Stream) -> dict[str, str]:

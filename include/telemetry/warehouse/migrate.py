@@ -12,7 +12,7 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from telemetry.config.settings import load_settings
-from telemetry.contracts.evolution import refused_changes
+from telemetry.contracts.evolution import Meaning, refused_changes
 from telemetry.contracts.model import Stream
 from telemetry.contracts.schema import Column, reading_columns
 from telemetry.errors import TelemetryError
@@ -33,7 +33,7 @@ def migrate(connection: Connection, streams: Mapping[str, Stream], folder: Path 
 
     Raises:
         TelemetryError: an applied migration's file has changed since, a field's type is not its column's, or a stream
-            that has readings begins or ceases to have a ``message_id``.
+            that has readings begins or ceases to have a ``message_id``, or changes what its readings mean.
     """
     with transaction(connection) as cursor:
         advisory_lock(cursor, "migrate")
@@ -117,17 +117,19 @@ def _hold_reading_ids(cursor: Cursor, stream: Stream) -> None:
 def _hold_contract(cursor: Cursor, stream: Stream) -> None:
     """Refuse a change after which a column or an id of a stream that has readings has two meanings."""
     cursor.execute("SELECT document FROM stream_contracts WHERE stream = %s", (stream.stream,))
-    found = cursor.fetchone()
-    refused = list(refused_changes(Stream.model_validate(found[0]), stream)) if found else []
-    if refused and has_readings(cursor, stream):
-        raise TelemetryError(
-            "\n".join(f"Stream {stream.stream}: {field} has changed: {reason}." for field, reason in refused),
-            "Undo the change, or add a new field or a new stream.",
-        )
+    found, meaning = cursor.fetchone(), Meaning.of(stream)
+    if found and has_readings(cursor, stream):
+        before = Meaning.of_document(found[0])
+        if refused := list(refused_changes(before, stream)):
+            raise TelemetryError(
+                "\n".join(f"Stream {stream.stream}: {field} has changed: {reason}." for field, reason in refused),
+                "Undo the change, or add a new field or a new stream.",
+            )
+        meaning = before.then(stream)
     cursor.execute(
         """INSERT INTO stream_contracts (stream, document) VALUES (%s, %s) ON CONFLICT (stream) DO UPDATE
         SET (document, applied_at) = (excluded.document, now()) WHERE stream_contracts.document <> excluded.document""",
-        (stream.stream, stream.model_dump_json()),
+        (stream.stream, meaning.model_dump_json()),
     )
 
 

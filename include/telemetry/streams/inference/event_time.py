@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from telemetry.contracts.json_path import Path
-from telemetry.contracts.model import RECEIVED
+from telemetry.contracts.parts import RECEIVED
 from telemetry.streams.inference.doubts import About, Doubt
 from telemetry.streams.inference.leaves import Columns, written
 from telemetry.streams.inference.times import TimeField, best_time, other_pattern, was_not_set

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from telemetry.contracts.encoding import Encoding, Json
 from telemetry.contracts.json_path import write_path
-from telemetry.contracts.model import NAME, Stream
+from telemetry.contracts.model import Stream
+from telemetry.contracts.parts import NAME
 from telemetry.contracts.prepare import compile_preparation
 from telemetry.contracts.reasons import Rejected
 from telemetry.contracts.topics import UNNAMED, check_filter, matches
