@@ -15,6 +15,7 @@ from telemetry.aws.queues import queue_url
 from telemetry.cli.main import main
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
+from telemetry.devices.mqtt import Broker, publish
 from telemetry.local import stack as local_stack
 from telemetry.local.host.state import State
 from telemetry.local.provision.device import provision_device
@@ -152,3 +153,22 @@ def test_the_environment_of_another_stack_is_refused(
         assert 'Run `eval "$(telemetry env)"` again.' in ended.err
     told = json.loads((ended := run(capsys, "status", "--json")).out)
     assert (ended.code, told["services"]["postgres"], told["streams"]) == (1, "healthy", {})
+
+
+def test_messages_on_topics_that_no_stream_takes_are_told(capsys: CAPTURE) -> None:
+    quiet = json.loads(run(capsys, "status", "--json").out)["unmatched"]
+    assert (quiet["messages"], quiet["topics"]) == (0, [])
+    assert "no stream takes" not in run(capsys, "status").out
+    broker = Broker.from_environment(local_stack.environment())
+    publish(broker, [("greenhouse/7/soil", b"{}"), ("greenhouse/7/soil", b"{}"), ("greenhouse/8/soil", b"{}")])
+    ended = run(capsys, "status", "--json")
+    told = json.loads(ended.out)["unmatched"]
+    assert told["messages"] == 3
+    assert [(one["topic"], one["messages"]) for one in told["topics"]] == [
+        ("greenhouse/8/soil", 1),
+        ("greenhouse/7/soil", 2),
+    ]
+    assert "unaccounted" not in ended.err, "they are no fault"
+    said = run(capsys, "status").out
+    assert "at least 3 messages came on topics that no stream takes" in said
+    assert "greenhouse/7/soil" in said

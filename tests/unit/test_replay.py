@@ -40,7 +40,7 @@ def written(folder: Path, name: str, text: str | bytes) -> Path:
 
 
 def values(path: Path) -> list[Any]:
-    payloads = [message.payload for message in replay(path, TELEMETRY)]
+    payloads = [message.payload for message in replay(path, TELEMETRY, for_topics=False)]
     assert all(b"\n" not in payload for payload in payloads)
     return [json.loads(payload) for payload in payloads]
 
@@ -129,6 +129,11 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     "column within a column": ("a.csv", "device_id,data,data.temp\na,,1\na,1,2\n", ":3: data.temp: 'data' has a value"),
     "column around a column": ("a.csv", "device_id,data.temp,data\na,1,\na,1,2\n", ":3: data: 'data.temp' has a value"),
     "column twice": ("a.csv", "device_id,note,note\na,,1\na,1,2\n", ":3: note: 'note' has a value"),
+    "larger than AWS IoT Core takes": (
+        "a.jsonl",
+        f'{GOOD}\n{{"device_id": "{"a" * 131_072}"}}',
+        ":2: the payload has 131,089 bytes; AWS IoT Core takes 131,072 at most",
+    ),
     "quotes": ("a.csv", 'device_id,temperature\n"a"b,1\n', ":2: not CSV"),
 }
 

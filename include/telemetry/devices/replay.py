@@ -12,7 +12,7 @@ from telemetry.contracts.model import Stream
 from telemetry.contracts.reasons import Rejected
 from telemetry.devices.csv_records import csv_records
 from telemetry.devices.json_records import Record, json_array, json_lines
-from telemetry.devices.messages import DeviceMessage, value_at
+from telemetry.devices.messages import DeviceMessage, check_size, value_at
 from telemetry.errors import TelemetryError
 
 NO_TOPIC_LEVEL = re.compile(r"[/+#\0\ud800-\udfff]")
@@ -27,8 +27,9 @@ def replay(path: Path, stream: Stream, *, for_topics: bool = True) -> Iterator[D
 
     Raises:
         TelemetryError: the file cannot be read, or only once; is not what it should be; or holds a record that is not
-            an object, or names no device, or (``for_topics``) one that no topic can hold. The message says ``FILE:LINE:
-            FIELD: what is wrong``, in an array with the record's number besides.
+            an object, or names no device, or (``for_topics``) one that no topic can hold, or is larger than AWS IoT
+            Core takes. The message says ``FILE:LINE: FIELD: what is wrong``, in an array with the record's number
+            besides.
     """
     is_csv = path.suffix.lower() == ".csv"
     try:
@@ -78,4 +79,7 @@ def _message(record: Record, stream: Stream, read_time: Convert, *, for_topics: 
         moment = read_time(value_at(value, stream.event_time.path))
     except Rejected:
         moment = None
-    return DeviceMessage(str(device), text.encode(), moment)
+    payload = text.encode()
+    if for_topics:
+        check_size(where, payload)
+    return DeviceMessage(str(device), payload, moment)

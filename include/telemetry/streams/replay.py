@@ -8,14 +8,11 @@ from pathlib import Path
 
 from telemetry.contracts import topics
 from telemetry.contracts.model import Stream
-from telemetry.devices.messages import DeviceMessage
+from telemetry.devices.messages import DeviceMessage, check_size
 from telemetry.devices.replay import replay
 from telemetry.errors import TelemetryError
 from telemetry.lake.envelopes import in_envelope
 from telemetry.streams.recordings import CSV_ENDINGS, Sample, read_recordings
-
-PAYLOAD_BYTES_MAX = 128 * 1024
-"""AWS IoT Core refuses a larger payload (AWS IoT Core message broker and protocol limits and quotas)."""
 
 
 def recorded_messages(path: Path, stream: Stream, *, as_history: bool) -> Iterator[DeviceMessage]:
@@ -35,10 +32,7 @@ def recorded_messages(path: Path, stream: Stream, *, as_history: bool) -> Iterat
 def _message(sample: Sample, number: int, stream: Stream, *, as_history: bool) -> DeviceMessage:
     if sample.topic is None or not topics.matches(stream.topic, sample.topic):
         raise TelemetryError(f"{sample.where}: topic: {sample.topic!r} is not a topic of {stream.topic!r}.")
-    if len(sample.payload) > PAYLOAD_BYTES_MAX:
-        raise TelemetryError(
-            f"{sample.where}: payload: {len(sample.payload):,} bytes; AWS IoT Core takes {PAYLOAD_BYTES_MAX:,} at most."
-        )
+    check_size(sample.where, sample.payload)
     if not as_history:
         return DeviceMessage("", sample.payload, sample.received_at, sample.topic)
     if sample.received_at is None:
