@@ -35,7 +35,7 @@ class Counts(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """As ``telemetry status --json`` prints it."""
-        topics = self.topics and [topic._asdict() for topic in self.topics]
+        topics = None if self.topics is None else [topic._asdict() for topic in self.topics]
         said = self.unmatched and {"since": self.unmatched.since, "messages": self.unmatched.messages, "topics": topics}
         return {
             "streams": {name: one.document() for name, one in self.accounts.items()},
