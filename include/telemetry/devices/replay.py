@@ -5,25 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from telemetry.contracts.convert import Convert, time_converter
 from telemetry.contracts.model import Stream
 from telemetry.contracts.reasons import Rejected
-from telemetry.devices.csv_records import csv_records
+from telemetry.devices.csv_records import csv_payloads
 from telemetry.devices.json_records import Record, json_array, json_lines
 from telemetry.devices.messages import DeviceMessage, check_size, value_at
 from telemetry.errors import TelemetryError
 
+CSV_ENDINGS = frozenset({".csv", ".tsv"})
 NO_TOPIC_LEVEL = re.compile(r"[/+#\0\ud800-\udfff]")
 
 
 def replay(path: Path, stream: Stream, *, for_topics: bool = True) -> Iterator[DeviceMessage]:
     """The records of a file as messages of ``stream``'s devices, in the file's order, without holding the file whole.
 
-    A ``.csv`` file is CSV, one that begins with ``[`` a JSON array, any other JSON Lines. A JSON record's payload is
-    its own text: no value is changed. A CSV file's header names fields of the contract or dotted paths; its values get
-    the contract's types, an empty cell is no value.
+    A ``.csv`` or ``.tsv`` file is CSV, one that begins with ``[`` a JSON array, any other JSON Lines. A JSON record's
+    payload is its own text: no value is changed. A CSV file's rows are payloads as ``csv_payloads`` makes them: its
+    header names fields of the contract or dotted paths; an empty cell is no value.
 
     Raises:
         TelemetryError: the file cannot be read, or only once; is not what it should be; or holds a record that is not
@@ -31,7 +32,7 @@ def replay(path: Path, stream: Stream, *, for_topics: bool = True) -> Iterator[D
             Core takes. The message says ``FILE:LINE: FIELD: what is wrong``, in an array with the record's number
             besides.
     """
-    is_csv = path.suffix.lower() == ".csv"
+    is_csv = path.suffix.lower() in CSV_ENDINGS
     try:
         if path.exists() and not path.is_file():
             hint = "It is read more than once: write what comes out of a pipe into a file first."
@@ -39,7 +40,7 @@ def replay(path: Path, stream: Stream, *, for_topics: bool = True) -> Iterator[D
         # -sig: programs on Windows begin UTF-8 files with a byte order mark.
         with path.open(encoding="utf-8-sig", newline="" if is_csv else None) as file:
             read_time = time_converter(stream.event_time)
-            for record in csv_records(path, file, stream) if is_csv else _json(path, file):
+            for record in csv_payloads(path, file, stream) if is_csv else _json(path, file):
                 yield _message(record, stream, read_time, for_topics=for_topics)
     except OSError as error:
         raise TelemetryError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -61,20 +62,9 @@ def _message(record: Record, stream: Stream, read_time: Convert, *, for_topics: 
     where, value, text = record
     if not isinstance(value, dict):
         raise TelemetryError(f"{where}: not an object, but {text[:40]}.")
-    if not stream.device.path or not stream.event_time.path:
-        raise TelemetryError(
-            f"{where}: stream {stream.stream} takes the device or the time from the message's topic and arrival.",
-            "Replay a recording, as `mosquitto_sub -F %J` writes it: its records have tst, topic and payload.",
-        )
-    place = stream.device.path
-    device = value_at(value, place)
-    if device is None or isinstance(device, dict | list | bool) or device == "":
-        raise TelemetryError(
-            f"{where}: {place}: the record names no device.",
-            f"Stream {stream.stream} takes the device from {place!r}, as its contract says.",
-        )
+    device = _device(where, value, stream)
     if for_topics and NO_TOPIC_LEVEL.search(str(device)):
-        raise TelemetryError(f"{where}: {place}: {device!r} cannot be part of an MQTT topic.")
+        raise TelemetryError(f"{where}: {stream.device.path}: {device!r} cannot be part of an MQTT topic.")
     try:
         moment = read_time(value_at(value, stream.event_time.path))
     except Rejected:
@@ -83,3 +73,19 @@ def _message(record: Record, stream: Stream, read_time: Convert, *, for_topics: 
     if for_topics:
         check_size(where, payload)
     return DeviceMessage(str(device), payload, moment)
+
+
+def _device(where: str, value: dict[str, Any], stream: Stream) -> Any:
+    place = stream.device.path
+    if not (place or stream.device.constant) or not stream.event_time.path:
+        raise TelemetryError(
+            f"{where}: stream {stream.stream} takes the device or the time from the message's topic and arrival.",
+            "Replay a recording, as `mosquitto_sub -F %J` writes it: its records have tst, topic and payload.",
+        )
+    device = value_at(value, place) if place else stream.device.constant
+    if device is None or isinstance(device, dict | list | bool) or device == "":
+        raise TelemetryError(
+            f"{where}: {place}: the record names no device.",
+            f"Stream {stream.stream} takes the device from {place!r}, as its contract says.",
+        )
+    return device
