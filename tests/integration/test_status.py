@@ -1,4 +1,4 @@
-"""Commands where a part of the stack is down, or the shell's environment is of another stack."""
+"""Commands where a part of the stack is down or not needed, or the shell's environment is of another stack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from telemetry.aws.queues import queue_url
 from telemetry.cli.main import main
 from telemetry.config.settings import load_settings
-from telemetry.contracts.loader import load_streams
+from telemetry.contracts.loader import load_stream, load_streams
 from telemetry.devices.mqtt import Broker, publish
 from telemetry.local import stack as local_stack
 from telemetry.local.host.state import State
@@ -172,3 +172,19 @@ def test_messages_on_topics_that_no_stream_takes_are_told(capsys: CAPTURE) -> No
     said = run(capsys, "status").out
     assert "at least 3 messages came on topics that no stream takes" in said
     assert "greenhouse/7/soil" in said
+
+
+def test_a_stream_is_drafted_of_what_is_heard(site: Site, capsys: CAPTURE, tmp_path: Path) -> None:
+    """Of a message that was retained, so that nothing has to come just now."""
+    payload = b'{"at": "2026-11-28T12:00:00Z", "id": "b-1", "temperature": 20.5}'
+    site.client("iot-data").publish(topic="boiler/b-1/state", payload=payload, qos=1, retain=True)
+    path = tmp_path / "boiler.yaml"
+    listening = ("--topic", "boiler/b-1/state", "--seconds", "1", "--yes", "--output", str(path))
+    ended = run(capsys, "stream", "new", "boiler", *listening)
+    assert ended.code == 0, ended
+    assert "from 1 messages" in ended.out
+    assert load_stream(path).fields["temperature"].path == "temperature"
+    ended = run(
+        capsys, "stream", "new", "silent", "--topic", "silent/+", *listening[2:5], "-o", f"{tmp_path}/silent.yaml"
+    )
+    assert (ended.code, "No message came on silent/+ within 1 s." in ended.err) == (1, True)
