@@ -122,8 +122,8 @@ variable "things" {
 }
 
 variable "gateways" {
-  description = "Things that publish for many devices, in the same form as things. `telemetry simulate` and `telemetry replay` connect as one of them."
-  type        = map(object({ csr = string }))
+  description = "Things that publish for many devices, in the same form as things. `telemetry simulate` and `telemetry replay` connect as one of them. `telemetry stream new --topic FILTER` does so, too, if FILTER is in the gateway's listens_to."
+  type        = map(object({ csr = string, listens_to = optional(list(string), []) }))
   default     = {}
 
   validation {
@@ -132,6 +132,14 @@ variable "gateways" {
       can(regex("^[a-zA-Z0-9:_-]{1,128}$", name)) && strcontains(thing.csr, "BEGIN CERTIFICATE REQUEST")
     ])
     error_message = "gateways: write them as things."
+  }
+
+  validation {
+    condition = alltrue([
+      for topic_filter in flatten([for gateway in values(var.gateways) : gateway.listens_to]) :
+      can(regex("^[^$].{0,255}$", topic_filter))
+    ])
+    error_message = "gateways: listens_to has topic filters, such as tele/+/SENSOR; * stands for any characters, and topics that begin with $ are AWS's own."
   }
 
   validation {

@@ -48,7 +48,7 @@ run "production" {
     alarm_emails       = ["telemetry@example.com"]
     monthly_budget_usd = 500
     things             = { pump-1 = { csr = "-----BEGIN CERTIFICATE REQUEST-----" } }
-    gateways           = { hall = { csr = "-----BEGIN CERTIFICATE REQUEST-----" } }
+    gateways           = { hall = { csr = "-----BEGIN CERTIFICATE REQUEST-----", listens_to = ["tele/+/SENSOR"] }, yard = { csr = "-----BEGIN CERTIFICATE REQUEST-----" } }
   }
 
   assert {

@@ -93,6 +93,15 @@ run "no_database_no_signing_request_another_airflow" {
   }
 }
 
+run "listens_to_what_is_no_topic_filter" {
+  command         = plan
+  expect_failures = [var.gateways]
+
+  variables {
+    gateways = { hall = { csr = "-----BEGIN CERTIFICATE REQUEST-----", listens_to = ["$aws/things/#"] } }
+  }
+}
+
 run "two_networks" {
   command         = plan
   expect_failures = [var.create_network]

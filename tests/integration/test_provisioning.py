@@ -19,7 +19,7 @@ from telemetry.devices.mqtt import Broker, publish
 from telemetry.lake.envelopes import envelope_of, open_envelope
 from telemetry.local.host.state import State
 from telemetry.local.provision.deployment import REGION, LocalDeployment
-from telemetry.local.provision.device import Certificates
+from telemetry.local.provision.device import LISTENER, THING, Certificates, provision_device
 from telemetry.local.provision.functions import emulator_python, function_names
 from telemetry.local.provision.provision import provision
 from telemetry.local.services.emulator import Emulator
@@ -157,6 +157,30 @@ def test_the_certificate_may_publish_on_the_streams_topics_only(local: LocalDepl
     assert topics == {stream.topic_of("*") for stream in STREAMS.values()}
 
 
+def test_the_gateway_may_listen_and_publish(local: LocalDeployment, state: State, layer: Path) -> None:
+    iot = local.client("iot")
+    certificate = iot.describe_certificate(certificateId=state.read("device")["certificate"])["certificateDescription"]
+    target = certificate["certificateArn"]
+    assert {one["policyName"] for one in iot.list_attached_policies(target=target)["policies"]} == {THING, LISTENER}
+    policy = json.loads(iot.get_policy(policyName=LISTENER)["policyDocument"])
+    assert [one["Action"] for one in policy["Statement"]] == ["iot:Subscribe", "iot:Receive"]
+    iot.detach_policy(policyName=LISTENER, target=target)
+    assert again(local, state, layer) == [f"policy {LISTENER}: attached"], "as for a stack of an earlier version"
+
+
+@pytest.mark.parametrize("topic", ["plant/+/+/soil", "plant/#"])
+def test_the_gateway_may_publish_on_every_topic_of_a_filter(
+    local: LocalDeployment, state: State, layer: Path, topic: str
+) -> None:
+    levels = "_/device/_/_" if topic.endswith("soil") else None
+    stream = STREAMS["telemetry"].model_copy(update={"topic": topic, "levels": levels})
+    provision_device(replace(local, changes=[], streams={"telemetry": stream}), state)
+    policy = json.loads(local.client("iot").get_policy(policyName=THING)["policyDocument"])
+    (resource,) = policy["Statement"][1]["Resource"]
+    assert resource.endswith(f":topic/{topic.replace('+', '*').replace('#', '*')}")
+    assert again(local, state, layer) == [f"policy {THING}: changed"]
+
+
 def test_every_function_is_there_with_the_layer(local: LocalDeployment) -> None:
     functions = local.client("lambda")
     for name in function_names(local):
@@ -167,7 +191,8 @@ def test_every_function_is_there_with_the_layer(local: LocalDeployment) -> None:
 
 def test_a_lost_certificate_is_replaced(local: LocalDeployment, state: State, layer: Path) -> None:
     Certificates.of(state).key.unlink()
-    assert again(local, state, layer) == ["certificate of telemetry-gateway: created"]
+    attached = [f"policy {name}: attached" for name in (THING, LISTENER)]
+    assert again(local, state, layer) == ["certificate of telemetry-gateway: created", *attached]
 
 
 def test_functions_run_and_everything_outlives_a_restart(

@@ -1,4 +1,4 @@
-"""Commands where a part of the stack is down, or the shell's environment is of another stack."""
+"""Commands where a part of the stack is down or not needed, or the shell's environment is of another stack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from command import run_command
 from telemetry.aws.queues import queue_url
 from telemetry.config.settings import load_settings
-from telemetry.contracts.loader import load_streams
+from telemetry.contracts.loader import load_stream, load_streams
+from telemetry.devices.mqtt import Broker, publish
 from telemetry.local import stack as local_stack
 from telemetry.local.host.state import State
 from telemetry.local.provision.deployment import REGION, LocalDeployment
@@ -135,3 +136,38 @@ def test_the_environment_of_another_stack_is_refused(
         assert 'Run `eval "$(telemetry env)"` again.' in ended.err
     told = json.loads((ended := run_command(capsys, "status", "--json")).out)
     assert (ended.code, told["services"]["postgres"], told["streams"]) == (1, "healthy", {})
+
+
+def test_messages_on_topics_that_no_stream_takes_are_told(capsys: CAPTURE) -> None:
+    quiet = json.loads(run_command(capsys, "status", "--json").out)["unmatched"]
+    assert (quiet["messages"], quiet["topics"]) == (0, [])
+    assert "no stream takes" not in run_command(capsys, "status").out
+    broker = Broker.from_environment(local_stack.environment())
+    publish(broker, [("greenhouse/7/soil", b"{}"), ("greenhouse/7/soil", b"{}"), ("greenhouse/8/soil", b"{}")])
+    ended = run_command(capsys, "status", "--json")
+    told = json.loads(ended.out)["unmatched"]
+    assert told["messages"] == 3
+    assert [(one["topic"], one["messages"]) for one in told["topics"]] == [
+        ("greenhouse/8/soil", 1),
+        ("greenhouse/7/soil", 2),
+    ]
+    assert "unaccounted" not in ended.err, "they are no fault"
+    said = run_command(capsys, "status").out
+    assert "at least 3 messages came on topics that no stream takes" in said
+    assert "greenhouse/7/soil" in said
+
+
+def test_a_stream_is_drafted_of_what_is_heard(local: LocalDeployment, capsys: CAPTURE, tmp_path: Path) -> None:
+    """Of a message that was retained, so that nothing has to come just now."""
+    payload = b'{"at": "2026-11-28T12:00:00Z", "id": "b-1", "temperature": 20.5}'
+    local.client("iot-data").publish(topic="boiler/b-1/state", payload=payload, qos=1, retain=True)
+    path = tmp_path / "boiler.yaml"
+    listening = ("--topic", "boiler/b-1/state", "--seconds", "1", "--yes", "--output", str(path))
+    ended = run_command(capsys, "stream", "new", "boiler", *listening)
+    assert ended.code == 0, ended
+    assert "from 1 messages" in ended.out
+    assert load_stream(path).fields["temperature"].path == "temperature"
+    ended = run_command(
+        capsys, "stream", "new", "silent", "--topic", "silent/+", *listening[2:5], "-o", f"{tmp_path}/silent.yaml"
+    )
+    assert (ended.code, "No message came on silent/+ within 1 s." in ended.err) == (1, True)

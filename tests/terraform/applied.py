@@ -27,6 +27,8 @@ SECRET = "telemetry/warehouse"
 GATEWAY = "telemetry-gateway"
 GATEWAY_POLICY = "iot-gateway"
 """The policy of the gateway, which on one machine has the gateway's own name."""
+LISTENER_POLICY = "iot-listener"
+"""The policy of the gateway that listens, which has the gateway's name in it."""
 AT_ONCE = "-parallelism=40"
 
 
@@ -64,7 +66,7 @@ class Applied:
             "keep_data": False,
             "create_warehouse": False,
             "database_secret_arn": secret,
-            "gateways": {self.gateway.name: {"csr": self.gateway.signing_request()}},
+            "gateways": {self.gateway.name: {"csr": self.gateway.signing_request(), "listens_to": ["*"]}},
             "things": {"device-1": {"csr": DeviceKey.new("device-1").signing_request()}},
             "alarm_emails": ["telemetry@example.com"],
             "monthly_budget_usd": 100,
@@ -86,6 +88,7 @@ class Applied:
         return {
             self.emulator.url: "http://emulator",
             GATEWAY: GATEWAY_POLICY,
+            f"iot-listener-{GATEWAY}": LISTENER_POLICY,
             self.key(): "<key>",
             **{self.output(f"{bucket}_bucket"): f"<{bucket}>" for bucket in ("raw", "processed", "artefact")},
         }

@@ -12,12 +12,12 @@ from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
 from telemetry.local.host.state import State
 from telemetry.local.provision.deployment import LocalDeployment
-from telemetry.local.provision.device import THING
+from telemetry.local.provision.device import LISTENER, THING
 from telemetry.local.provision.provision import provision
 from telemetry.local.services.postgres import Login
 from telemetry.packaging.layer import Target, layer_zip
 from telemetry.paths import SETTINGS
-from terraform.applied import GATEWAY_POLICY, Applied, shorten_buffer
+from terraform.applied import GATEWAY_POLICY, LISTENER_POLICY, Applied, shorten_buffer
 from terraform.described import Settings, describe
 from terraform.differences import DIFFERENCES, Difference, unexplained
 
@@ -54,6 +54,7 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory, python: str) -> Settin
             local.deployment.processed_bucket: "<processed>",
             local.artefact_bucket: "<artefact>",
             THING: GATEWAY_POLICY,
+            LISTENER: LISTENER_POLICY,
         }
         return describe(local.client, names)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.devices.mqtt import Broker, publish
+from telemetry.devices.mqtt import Broker, Publisher, publish
 from telemetry.errors import TelemetryError
 
 VARIABLES = {
@@ -38,3 +38,10 @@ def test_a_port_is_a_number() -> None:
 def test_missing_certificates_are_named() -> None:
     with pytest.raises(TelemetryError, match=r"certificate files cannot be used.*device\.pem"):
         publish(Broker.from_environment(VARIABLES), [])
+
+
+def test_a_payload_that_would_close_the_connection_is_not_sent() -> None:
+    publisher = Publisher(Broker.from_environment(VARIABLES))
+    with pytest.raises(TelemetryError, match="devices/a/x: the payload has 131,073 bytes; AWS IoT Core takes 131,072"):
+        publisher.publish("devices/a/x", b"x" * 131_073)
+    assert publisher.sent == 0

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from corpus.devices import stream_of
+from telemetry.contracts.model import Device, Stream
 from telemetry.errors import TelemetryError
 from telemetry.streams.recordings import Sample, read_recordings
 
+DEVICE = Device(constant="one")
 
-def read(folder: Path, text: str, name: str = "a.jsonl", *, csv_payloads: bool = False) -> list[Sample]:
+
+def read(folder: Path, text: str, name: str = "a.jsonl", stream: Stream | None = None) -> list[Sample]:
     path = folder / name
     path.write_text(text, encoding="utf-8")
-    return list(read_recordings(path, csv_payloads=csv_payloads))
+    return list(read_recordings(path, stream))
 
 
 def test_mosquitto_sub_recordings_are_read(tmp_path: Path) -> None:
@@ -55,9 +59,29 @@ def test_rows_of_csv_are_records_typed_by_their_columns(tmp_path: Path) -> None:
     ]
 
 
-def test_rows_of_csv_are_csv_payloads_where_the_stream_reads_csv(tmp_path: Path) -> None:
-    samples = read(tmp_path, "time;t\n1;20,5\n2;20,6\n", "a.csv", csv_payloads=True)
+def test_rows_of_csv_are_lines_where_the_stream_reads_csv(tmp_path: Path) -> None:
+    samples = read(tmp_path, "time;t\n1;20,5\n2;20,6\n", "a.csv", stream_of("skab"))
     assert [one.payload for one in samples] == [b"time;t\r\n1;20,5\r\n", b"time;t\r\n2;20,6\r\n"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20.11.2026 11:00:00;20,5;41,0;OK\n;-127,0;;LOW\n",
+        "state;humidity;temperature;time\nOK;41,0;20,5;20.11.2026 11:00:00\nLOW;;-127,0;\n",
+        'time,temperature,humidity,state\n20.11.2026 11:00:00,"20,5","41,0",OK\n,"-127,0",,LOW\n',
+    ],
+    ids=["no names", "another order", "another delimiter"],
+)
+def test_lines_have_the_columns_that_the_stream_names(tmp_path: Path, text: str) -> None:
+    samples = read(tmp_path, text, "a.csv", stream_of("csv_logger"))
+    assert [one.payload for one in samples] == [b"20.11.2026 11:00:00;20,5;41,0;OK\r\n", b";-127,0;;LOW\r\n"]
+
+
+def test_rows_of_csv_are_records_typed_by_the_stream(tmp_path: Path) -> None:
+    stream = stream_of("sensor_habits")
+    (sample,) = read(tmp_path, "name;note\n1;1\n", "a.csv", stream.model_copy(update={"device": DEVICE}))
+    assert sample.payload == b'{"name":"1","note":"1"}', "the stream knows neither"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.contracts.loader import load_streams
+from telemetry.contracts.model import Stream
 from telemetry.devices.replay import replay
 from telemetry.errors import TelemetryError
 
@@ -40,7 +41,7 @@ def written(folder: Path, name: str, text: str | bytes) -> Path:
 
 
 def values(path: Path) -> list[Any]:
-    payloads = [message.payload for message in replay(path, TELEMETRY)]
+    payloads = [message.payload for message in replay(path, TELEMETRY, for_topics=False)]
     assert all(b"\n" not in payload for payload in payloads)
     return [json.loads(payload) for payload in payloads]
 
@@ -101,6 +102,35 @@ def test_csv_is_typed_by_the_contract(tmp_path: Path) -> None:
     assert messages[1].moment == datetime(2020, 7, 13, 0, 5, 36, tzinfo=UTC)
 
 
+HABITS = Stream.model_validate(
+    {
+        "stream": "habits",
+        "topic": "habits/+",
+        "device": {"path": "id"},
+        "event_time": {"path": "at", "format": ["%d.%m.%Y %H:%M", "epoch_seconds"], "timezone": "UTC"},
+        "fields": {
+            "t": {"type": "double", "accept": ["text"], "decimal": ","},
+            "door": {"type": "boolean", "true_values": ["open"], "false_values": ["shut"]},
+            "since": {"type": "timestamp", "format": "epoch_seconds"},
+            "level": {"type": "integer", "null_values": ["n/a"]},
+        },
+    }
+)
+
+
+def test_a_cell_is_text_where_the_contract_takes_text(tmp_path: Path) -> None:
+    text = "id;at;t;door;since;level\n1;28.11.2026 12:00;20,5;open;1594598735;n/a\n1;1594598735;20.5;true;;7\n"
+    messages = list(replay(written(tmp_path, "a.csv", text), HABITS))
+    assert [json.loads(message.payload) for message in messages] == [
+        {"id": "1", "at": "28.11.2026 12:00", "t": "20,5", "door": "open", "since": 1594598735, "level": "n/a"},
+        {"id": "1", "at": 1594598735, "t": 20.5, "door": True, "level": 7},
+    ]
+    assert [message.moment for message in messages] == [
+        datetime(2026, 11, 28, 12, tzinfo=UTC),
+        datetime(2020, 7, 13, 0, 5, 35, tzinfo=UTC),
+    ]
+
+
 GOOD = '{"device_id": "a"}'
 FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     "words": ("a.json", "Dear all,", ":1: not JSON: expecting value at character 1"),
@@ -121,7 +151,7 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     "empty": ("a.json", " \n", " is empty"),
     "not UTF-8": ("a.json", b"[\xff]", ": not UTF-8"),
     "header": ("a.csv", "device,temperature\na,1\n", ":1: no column 'device_id'"),
-    "no header": ("a.csv", "", ":1: no column 'device_id'"),
+    "no header": ("a.csv", "", " is empty"),
     "type": ("a.csv", "device_id,temperature\na,1\na,warm\n", ":3: temperature: 'warm' is not a number"),
     "infinite": ("a.csv", "device_id,temperature\na,Infinity\n", ":2: temperature: 'Infinity' is not a number"),
     "cells": ("a.csv", "device_id,temperature\na,1,2\n", ":2: 3 cells below a header of 2"),
@@ -129,6 +159,11 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     "column within a column": ("a.csv", "device_id,data,data.temp\na,,1\na,1,2\n", ":3: data.temp: 'data' has a value"),
     "column around a column": ("a.csv", "device_id,data.temp,data\na,1,\na,1,2\n", ":3: data: 'data.temp' has a value"),
     "column twice": ("a.csv", "device_id,note,note\na,,1\na,1,2\n", ":3: note: 'note' has a value"),
+    "larger than AWS IoT Core takes": (
+        "a.jsonl",
+        f'{GOOD}\n{{"device_id": "{"a" * 131_072}"}}',
+        ":2: the payload has 131,089 bytes; AWS IoT Core takes 131,072 at most",
+    ),
     "quotes": ("a.csv", 'device_id,temperature\n"a"b,1\n', ":2: not CSV"),
 }
 

@@ -10,13 +10,18 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from corpus.devices import FOLDER, FORMATS, samples_of, stream_of
+from corpus.devices import FOLDER, FORMATS, said, samples_of, stream_of
 from telemetry.cli.main import app
+from telemetry.contracts.encoding import Csv
 from telemetry.contracts.loader import load_stream
+from telemetry.contracts.model import Device
 from telemetry.contracts.reasons import Reason
 from telemetry.errors import TelemetryError
+from telemetry.lake.envelopes import envelope_of, open_envelope
+from telemetry.lake.payloads import compile_payload_reader
 from telemetry.streams.check import ADVICE, Checked, Fate, check_samples
 from telemetry.streams.recordings import Sample, read_recordings
+from telemetry.streams.replay import recorded_messages
 
 SOIL = """
 stream: soil
@@ -131,6 +136,35 @@ def test_a_csv_stream_is_tried_with_a_csv_file(tmp_path: Path) -> None:
     assert (ended.exit_code, "flow_rate=122.6" in ended.stdout) == (0, True)
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_replay_publishes_what_check_reads(name: str) -> None:
+    path, stream = FOLDER / name / "samples.jsonl", stream_of(name)
+    replayed = [(one.topic, one.payload) for one in recorded_messages(path, stream, as_history=False)]
+    assert replayed == [(one.topic, one.payload) for one in read_recordings(path, stream)]
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if isinstance(stream_of(name).encoding, Csv)])
+def test_replay_publishes_lines_of_csv_that_become_the_same_readings(tmp_path: Path, name: str) -> None:
+    """Of a file with the payload's lines, of a device that they need not name."""
+    (sample, *_) = samples_of(name)
+    device = Device(constant=sample.rows[0]["device_id"])
+    stream = stream_of(name).model_copy(update={"device": device, "event_time_ahead_seconds": 7200})
+    path = tmp_path / "lines.csv"
+    path.write_bytes(sample.payload)
+    published = list(recorded_messages(path, stream, as_history=False))
+    assert [one.payload for one in published] == [one.payload for one in read_recordings(path, stream)]
+    read = compile_payload_reader(stream)
+    rows = [row for message in published for row in read(message.payload, sample.arrival)]
+    alone = [row | {"reading": None} if "reason" in row else row for row in sample.rows]
+    assert [said(stream, row) for row in rows] == alone
+    assert {stream.topic_of(message.device_id) for message in published} == {sample.topic}
+    for line in recorded_messages(path, stream, as_history=True):
+        assert b"\n" not in line.payload
+        envelope = envelope_of(json.loads(line.payload))
+        assert envelope is not None
+        assert open_envelope(envelope) in [one.payload for one in published]
+
+
 @pytest.fixture
 def streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of streams' files in place of the project's."""
@@ -151,17 +185,17 @@ def test_streams_are_listed_with_the_faults_of_their_files(streams: Path) -> Non
     (streams / "bad.yaml").write_text("stream: bad\n")
     ended = run("list", "--json")
     assert ended.exit_code == 1
-    said = json.loads(ended.stdout)
-    assert [row["stream"] for row in said["streams"]] == ["ocpp"]
-    assert "bad.yaml:1: topic" in said["faults"][0]
+    told = json.loads(ended.stdout)
+    assert [row["stream"] for row in told["streams"]] == ["ocpp"]
+    assert "bad.yaml:1: topic" in told["faults"][0]
     assert isinstance(ended.exception, TelemetryError)
 
 
 def test_one_stream_is_shown(streams: Path) -> None:
     ended = run("show", "ocpp")
     assert ended.exit_code == 0
-    for said in ("$[2] is MeterValues", "$[3].meterValue[*]", "topic: device", "$[3].connectorId", "accept: text"):
-        assert said in ended.stdout
+    for shown in ("$[2] is MeterValues", "$[3].meterValue[*]", "topic: device", "$[3].connectorId", "accept: text"):
+        assert shown in ended.stdout
     fields = json.loads(run("show", "ocpp", "--json").stdout)["fields"]
     assert [field["field"] for field in fields] == ["connector", "energy", "voltage_l1"]
     assert run("show", "none").exit_code == 1

@@ -47,6 +47,11 @@ def published(names: Names, stream: str) -> Metric:
     return Metric("AWS/IoT", "TopicMatch", "RuleName", names.topic_rule(stream))
 
 
+def published_by(protocol: str) -> Metric:
+    """What the message broker took over a protocol, on whatever topics."""
+    return Metric("AWS/IoT", "PublishIn.Success", "Protocol", protocol)
+
+
 def taken(names: Names, stream: str) -> Metric:
     """The records that the stream's Firehose took in."""
     return Metric("AWS/Firehose", "IncomingRecords", "DeliveryStreamName", names.delivery_stream(stream))

@@ -81,7 +81,6 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a stream's file, and what becomes of sample messages. Exits with 1 if any would be quarantined."""
-    from telemetry.contracts.encoding import Csv
     from telemetry.contracts.loader import load_stream
     from telemetry.streams.check import check_samples
     from telemetry.streams.recordings import read_recordings
@@ -93,7 +92,7 @@ def check(
         else:
             print(f"{file} has no fault: stream {stream.stream} with {len(stream.fields)} fields.")
         return
-    recorded = read_recordings(samples, csv_payloads=isinstance(stream.encoding, Csv))
+    recorded = read_recordings(samples, stream)
     checked = list(check_samples(stream, recorded, topic=topic))
     if as_json:
         print_json({"stream": stream.stream, "messages": [_document(one) for one in checked]})

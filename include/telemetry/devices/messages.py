@@ -5,6 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from telemetry.errors import TelemetryError
+
+PAYLOAD_BYTES_MAX = 128 * 1024
+"""AWS IoT Core refuses a larger payload (AWS IoT Core message broker and protocol limits and quotas)."""
+
 
 class DeviceMessage(NamedTuple):
     """One message as a device publishes it.
@@ -17,6 +22,18 @@ class DeviceMessage(NamedTuple):
     payload: bytes
     moment: datetime | None
     topic: str | None = None
+
+
+def check_size(where: str, payload: bytes) -> None:
+    """Let pass a payload that AWS IoT Core takes.
+
+    Raises:
+        TelemetryError: it is larger; the message begins with ``where``.
+    """
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise TelemetryError(
+            f"{where}: the payload has {len(payload):,} bytes; AWS IoT Core takes {PAYLOAD_BYTES_MAX:,} at most."
+        )
 
 
 def put_at(document: dict[str, Any], path: str, value: object) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Self
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from telemetry.devices.messages import check_size
 from telemetry.errors import TelemetryError
 
 IN_FLIGHT = 200
@@ -166,8 +167,10 @@ class Publisher(Connection):
         """Send one message; first wait while ``IN_FLIGHT`` messages are not acknowledged.
 
         Raises:
-            TelemetryError: the broker acknowledged nothing for ``SILENCE_SECONDS``.
+            TelemetryError: the payload is larger than AWS IoT Core takes, which would close the connection; or the
+                broker acknowledged nothing for ``SILENCE_SECONDS``.
         """
+        check_size(topic, payload)
         self._wait_for_at_most(IN_FLIGHT - 1)
         self._client.publish(topic, payload, QOS_AT_LEAST_ONCE)
         self.sent += 1

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from telemetry.contracts.model import Stream
+from telemetry.devices.csv_records import csv_payloads
 from telemetry.devices.json_records import DECODER, Record, json_array, json_lines
+from telemetry.devices.replay import CSV_ENDINGS
 from telemetry.errors import TelemetryError
 from telemetry.streams.csv_recordings import csv_messages
 
-CSV_ENDINGS = frozenset({".csv", ".tsv"})
 BYTES = ("payload_hex", "payload_base64")
 
 
@@ -26,13 +28,13 @@ class Sample(NamedTuple):
     received_at: datetime | None = None
 
 
-def read_recordings(path: Path, *, csv_payloads: bool = False) -> Iterator[Sample]:
+def read_recordings(path: Path, stream: Stream | None = None) -> Iterator[Sample]:
     """The messages of a file, in its order.
 
     A record with a ``topic`` and a ``payload`` is a message as ``mosquitto_sub -F %J`` or ``-F %j`` writes it: ``tst``
     is its arrival, and a payload that is a text is the message's bytes. Other bytes are in ``payload_hex`` or
-    ``payload_base64``. Any other record is a payload, whose topic is not known. A ``.csv`` file's rows are records, as
-    ``telemetry replay`` publishes them; with ``csv_payloads`` each row is a CSV payload, below the file's first line.
+    ``payload_base64``. Any other record is a payload, whose topic is not known. A ``.csv`` file's rows are payloads as
+    ``telemetry replay`` publishes them to the ``stream``; without one, JSON records typed by their cells.
 
     Raises:
         TelemetryError: ``FILE:LINE: what is wrong``.
@@ -44,13 +46,19 @@ def read_recordings(path: Path, *, csv_payloads: bool = False) -> Iterator[Sampl
             raise TelemetryError(f"{path} is not a regular file.", hint)
         with path.open(encoding="utf-8-sig", newline="" if is_csv else None) as file:
             if is_csv:
-                yield from (Sample(*message) for message in csv_messages(path, file, as_csv=csv_payloads))
+                yield from (Sample(*message) for message in _csv(path, file, stream))
             else:
                 yield from map(_sample, _records(path, file))
     except OSError as error:
         raise TelemetryError(f"{path} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise TelemetryError(f"{path}: not UTF-8: {error.reason}.", "Save it as UTF-8.") from error
+
+
+def _csv(path: Path, file: TextIO, stream: Stream | None) -> Iterator[tuple[str, bytes]]:
+    if stream is None:
+        return csv_messages(path, file)
+    return ((record.where, record.text.encode()) for record in csv_payloads(path, file, stream))
 
 
 def _records(path: Path, file: TextIO) -> Iterator[Record]:

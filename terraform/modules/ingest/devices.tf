@@ -6,8 +6,11 @@ locals {
   iot     = "arn:${data.aws_partition.current.partition}:iot:${var.region}:${var.account}"
   devices = merge(var.things, var.gateways)
 
+  listeners = { for name, gateway in var.gateways : name => gateway.listens_to if length(gateway.listens_to) > 0 }
+
+  # In a policy, + and # are themselves; * stands for any characters.
   thing_name = "$${iot:Connection.Thing.ThingName}"
-  topics     = [for stream in values(var.streams) : stream.topic]
+  topics     = [for stream in values(var.streams) : replace(stream.topic, "#", "*")]
 }
 
 resource "aws_iot_thing" "this" {
@@ -90,6 +93,35 @@ resource "aws_iot_policy" "gateway" {
       error_message = "The topics of so many streams are longer than the 2,048 characters that an IoT policy holds: give streams a common first level, or a deployment of their own."
     }
   }
+}
+
+# `telemetry stream new --topic` listens as a gateway, if the gateway's listens_to has the topic filter.
+resource "aws_iot_policy" "listener" {
+  for_each = local.listeners
+
+  name = "${var.prefix}-listener-${replace(each.key, ":", ".")}"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect   = "Allow"
+        Action   = "iot:Subscribe"
+        Resource = [for topic_filter in each.value : "${local.iot}:topicfilter/${topic_filter}"]
+      },
+      {
+        Effect   = "Allow"
+        Action   = "iot:Receive"
+        Resource = [for topic_filter in each.value : "${local.iot}:topic/${replace(topic_filter, "/[+#]/", "*")}"]
+      },
+    ]
+  })
+}
+
+resource "aws_iot_policy_attachment" "listener" {
+  for_each = local.listeners
+
+  policy = aws_iot_policy.listener[each.key].name
+  target = aws_iot_certificate.this[each.key].arn
 }
 
 data "aws_iot_endpoint" "this" {

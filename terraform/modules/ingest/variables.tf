@@ -69,8 +69,8 @@ variable "things" {
 }
 
 variable "gateways" {
-  description = "Things that publish for many devices, in the same form."
-  type        = map(object({ csr = string }))
+  description = "Things that publish for many devices, in the same form, each with the topic filters to which it may listen."
+  type        = map(object({ csr = string, listens_to = list(string) }))
 }
 
 variable "log_retention_days" {

@@ -6,6 +6,7 @@ and none of it reaches a Lambda function. The log goes to standard output. What 
 - the AWS APIs, at ``http://127.0.0.1:P`` (S3 path-style), any access key, account 000000000000;
 - ``GET /_ministack/ready``: 200 once both ports answer (``/_ministack/health`` answers earlier, before MQTT is up);
 - ``GET /_ministack/iot/ca.pem``: the certificate authority that signs device certificates and the MQTT server's own;
+- ``GET /_telemetry/unmatched-topics``: the last topics on which messages came that no topic rule takes;
 - MQTT 3.1.1 and 5 over TLS with client certificates, at ``localhost:M`` (or 127.0.0.1).
 
 SIGTERM and SIGINT are a clean stop: MQTT closes, Firehose's buffers are delivered, and the whole state is written

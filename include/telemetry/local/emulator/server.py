@@ -27,6 +27,7 @@ from . import (
     metrics,
     object_files,
     patching,
+    publishing,
     queues,
     state,
     topic_rules,
@@ -43,6 +44,7 @@ def serve(port: int, data: Path, checkpoint_seconds: float) -> None:
     for gap in (metrics, alarms, queues, executions, durable_executions, item_batcher, functions, topic_rules):
         gap.install()
     buffers = firehose.install()
+    unmatched = publishing.install()
     layers.install(data / "layers")
     object_files.install(data / "puts")
     state.install(data / "journal")
@@ -53,10 +55,12 @@ def serve(port: int, data: Path, checkpoint_seconds: float) -> None:
     config.bind = [f"127.0.0.1:{port}"]
     config.graceful_timeout = GRACE
     config.keep_alive_timeout = 75
-    asyncio.run(_serve(config, buffers, checkpoint_seconds))
+    asyncio.run(_serve(config, buffers, unmatched, checkpoint_seconds))
 
 
-async def _serve(config: Config, buffers: firehose.Buffers, checkpoint_seconds: float) -> None:
+async def _serve(
+    config: Config, buffers: firehose.Buffers, unmatched: publishing.UnmatchedTopics, checkpoint_seconds: float
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -75,7 +79,8 @@ async def _serve(config: Config, buffers: firehose.Buffers, checkpoint_seconds: 
             )
         )
 
-    await hypercorn_serve(_with_clean_stop(buffers, clocks, start), config, shutdown_trigger=stop.wait)
+    application = _with_unmatched_topics(unmatched, _with_clean_stop(buffers, clocks, start))
+    await hypercorn_serve(application, config, shutdown_trigger=stop.wait)
 
 
 async def _resume_when_ready() -> None:
@@ -133,6 +138,16 @@ def _with_clean_stop(buffers: firehose.Buffers, clocks: list[asyncio.Task[None]]
     patching.private(iot, "mtls_stop")
     patching.private(iot, "_mtls_context")
     return application
+
+
+def _with_unmatched_topics(unmatched: publishing.UnmatchedTopics, application: Any) -> Any:
+    async def application_and_topics(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] == publishing.UNMATCHED_PATH:
+            await publishing.answer(unmatched, send)
+        else:
+            await application(scope, receive, send)
+
+    return application_and_topics
 
 
 def _raise_file_limit() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -15,6 +17,36 @@ from telemetry.waiting import wait_until
 INTERPRETER = PROJECT / ".venv-emulator" / "bin" / "python"
 LAUNCHER = Path(__file__).parents[1] / "emulator" / "launcher.py"
 MQTT = "emulator-mqtt"
+
+
+class UnmatchedTopic(NamedTuple):
+    """A topic that no rule takes: how many messages came on it, and when the first and the last."""
+
+    topic: str
+    messages: int
+    first_at: datetime
+    last_at: datetime
+
+
+def unmatched_topics(url: str) -> list[UnmatchedTopic]:
+    """The last topics on which messages came that no rule takes, the latest first.
+
+    Raises:
+        TelemetryError: the emulator at ``url`` does not answer.
+    """
+    try:
+        answer = httpx.get(f"{url}/_telemetry/unmatched-topics", timeout=5, trust_env=False).raise_for_status()
+    except httpx.HTTPError as error:
+        raise TelemetryError(f"{url} does not list the topics that no rule takes: {error}.") from error
+    return [
+        UnmatchedTopic(
+            one["topic"],
+            one["messages"],
+            datetime.fromtimestamp(one["first"], UTC),
+            datetime.fromtimestamp(one["last"], UTC),
+        )
+        for one in answer.json()
+    ]
 
 
 class Emulator:

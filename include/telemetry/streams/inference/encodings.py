@@ -9,8 +9,8 @@ from typing import Any
 
 from telemetry.contracts.decoders import decoder
 from telemetry.contracts.encoding import Cbor, Csv, Encoding, Json, MessagePack, SenML, Text
+from telemetry.devices.csv_records import DELIMITERS
 from telemetry.encodings import UndecodableError
-from telemetry.streams.csv_recordings import DELIMITERS
 from telemetry.streams.inference.doubts import About, Doubt
 from telemetry.streams.inference.leaves import Message, is_list_of_objects, is_object, is_positional
 from telemetry.streams.inference.times import is_time
