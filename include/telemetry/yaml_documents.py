@@ -79,15 +79,16 @@ def load_document(path: Path, model: type[Model]) -> Model:
             has a line for each fault: ``FILE:LINE: FIELD: what is wrong``.
     """
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=Loader)
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a SafeLoader
+        loader = Loader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        faults = _repeated_fields(node)
+        document = loader.construct_document(node) if node else None
     except (OSError, UnicodeDecodeError) as error:
         raise TelemetryError(f"{path}: cannot be read: {error}.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         raise TelemetryError(f"{path}:{line}: not valid YAML: {getattr(error, 'problem', error)}.") from error
-    faults = _repeated_fields(node)
     try:
         checked = model.model_validate(document)
     except ValidationError as error:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from corpus.devices import stream_of
-from telemetry.contracts.model import Device, Stream
+from telemetry.contracts.model import Stream
+from telemetry.contracts.parts import Device
 from telemetry.errors import TelemetryError
 from telemetry.streams.recordings import Sample, read_recordings
 

@@ -14,7 +14,7 @@ from corpus.devices import FOLDER, FORMATS, said, samples_of, stream_of
 from telemetry.cli.main import app
 from telemetry.contracts.encoding import Csv
 from telemetry.contracts.loader import load_stream
-from telemetry.contracts.model import Device
+from telemetry.contracts.parts import Device
 from telemetry.contracts.reasons import Reason
 from telemetry.errors import TelemetryError
 from telemetry.lake.envelopes import envelope_of, open_envelope
