@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from telemetry.local.provision.local import ACCESS_KEY, REGION
 
 from corpus.devices import FOLDER, FORMATS, samples_of
 from etl import Execution, gunzip, rows
@@ -33,6 +32,7 @@ from telemetry.interval import Interval
 from telemetry.lake.history import write_history
 from telemetry.lake.layout import RAW
 from telemetry.local.host.state import State
+from telemetry.local.provision.deployment import ACCESS_KEY, REGION, LocalDeployment
 from telemetry.local.provision.device import Certificates, provision_device
 from telemetry.local.provision.ingest import provision_delivery_streams, provision_rules
 from telemetry.local.provision.lake import provision_buckets, provision_secret
