@@ -141,10 +141,16 @@ def has_no_quicksight(cloud: Emulator) -> bool:
     return _refuses(cloud.client("quicksight").list_data_sources, AwsAccountId="000000000000")
 
 
+def has_no_logging_options(cloud: Emulator) -> bool:
+    options = {"roleArn": ROLE, "defaultLogLevel": "ERROR"}
+    return _refuses(cloud.client("iot").set_v2_logging_options, **options)
+
+
 PROOFS = {
     "aws_flow_log.this": loses_flow_logs,
     "aws_vpc_endpoint.interface": loses_endpoints,
     "aws_vpc_security_group_egress_rule.workers_to_s3": loses_prefix_lists,
+    "aws_iot_logging_options.this": has_no_logging_options,
     "aws_sfn_state_machine.this": loses_tracing,
     "aws_mwaa_environment.this": loses_airflow,
     "aws_db_instance.this": has_no_secret_of_rds,
