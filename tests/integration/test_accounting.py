@@ -14,6 +14,8 @@ from emulated import Emulator
 from etl import envelope, s3
 from telemetry.accounting.scope import Scope
 from telemetry.accounting.status import account
+from telemetry.accounting.unmatched import Unmatched, count_unmatched
+from telemetry.aws.clients import client
 from telemetry.aws.metrics import FIREHOSE_TRIES, METRIC_DAYS, first_day
 from telemetry.config.deployment import Deployment
 from telemetry.interval import HOUR, Interval, Lane
@@ -102,6 +104,26 @@ def test_records_that_firehose_lost_are_in_flight_only_while_it_may_retry(ground
         ground.count(metric, 3, datetime.now(UTC))
     assert lanes(ground)[Lane.lake] == (13, 4, 3, 6)
     assert lanes(ground)[Lane.queue][1:] == (0, 0, 13)
+
+
+def test_what_no_streams_rule_matched_is_unmatched(ground: Ground) -> None:
+    until = noon(DAY)
+
+    def publish(protocol: str, number: int, when: datetime) -> None:
+        dimensions = [{"Name": "Protocol", "Value": protocol}]
+        datum = {"MetricName": "PublishIn.Success", "Dimensions": dimensions, "Value": number, "Timestamp": when}
+        client("cloudwatch").put_metric_data(Namespace="AWS/IoT", MetricData=[datum])
+
+    def unmatched() -> Unmatched:
+        return count_unmatched(client("cloudwatch"), ground.settings.names, [ground.stream.stream], until)
+
+    publish("MQTT", 10, until - HOUR)
+    publish("HTTP", 2, until - 2 * HOUR)
+    publish("MQTT", 100, until - 25 * HOUR)
+    ground.count("TopicMatch", 4, until - HOUR)
+    assert unmatched() == Unmatched(until - 24 * HOUR, 8)
+    ground.count("TopicMatch", 9, until - 2 * HOUR)
+    assert unmatched() == Unmatched(until - 24 * HOUR, 0), "a message that two rules match is subtracted twice"
 
 
 some_days = st.sampled_from([LONG_AGO, BEFORE, DAY, AFTER])

@@ -79,6 +79,18 @@ def test_two_documents_share_an_id_only_if_they_are_the_same(first: Any, second:
     assert ids[0] != ids[1] or canonical[0] == canonical[1]
 
 
+@given(first=documents, last=documents)
+def test_of_two_members_of_one_name_the_last_counts(first: Any, last: Any) -> None:
+    """In a field, in ``extra`` and in the id, and in whichever way the payload is read."""
+    head, members = '{"dev":"d","at":"2026-01-01T00:00:00Z",', '"named":1,"extra":' + json.dumps(last)
+    twice, once = (
+        read((head + text + members + "}").encode(), Arrival(None, None, LATEST))
+        for text in (f'"named":2,"extra":{json.dumps(first)},', "")
+    )
+    assert twice == once
+    assert isinstance(once[0].outcome, Reading)
+
+
 def _canonical(value: Any) -> str:
     """What an id tells apart: numbers by their value outside of arrays; null members and empty objects are nothing."""
     pruned = _pruned(value)

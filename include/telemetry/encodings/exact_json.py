@@ -70,7 +70,7 @@ class ExactNumber:
 def decode(text: bytes, *, allow_nan: bool = False) -> Any:
     """What a JSON text says, each number exactly, in what can be stored; a byte order mark before it is passed.
 
-    A name that an object has twice has its last value (RFC 8259 leaves that open).
+    A name that an object has twice has its last value (docs/decisions/0021).
 
     Raises:
         orjson.JSONDecodeError: it is no JSON.

@@ -8,9 +8,8 @@ locals {
 
   listeners = { for name, gateway in var.gateways : name => gateway.listens_to if length(gateway.listens_to) > 0 }
 
-  # In a policy, + and # are themselves; * stands for any characters.
   thing_name = "$${iot:Connection.Thing.ThingName}"
-  topics     = [for stream in values(var.streams) : replace(stream.topic, "#", "*")]
+  topics     = [for stream in values(var.streams) : stream.topic]
 }
 
 resource "aws_iot_thing" "this" {
@@ -40,7 +39,7 @@ resource "aws_iot_policy_attachment" "this" {
   target = aws_iot_certificate.this[each.key].arn
 }
 
-# A device's client ID is its thing name. So is the part of its topics that names the device.
+# A device's client ID is its thing name. So is each part of its topics that a wildcard stands for.
 resource "aws_iot_policy" "device" {
   name = "${var.prefix}-device"
   policy = jsonencode({
@@ -55,7 +54,7 @@ resource "aws_iot_policy" "device" {
       {
         Effect   = "Allow"
         Action   = "iot:Publish"
-        Resource = [for topic in local.topics : "${local.iot}:topic/${replace(topic, "+", local.thing_name)}"]
+        Resource = [for topic in local.topics : "${local.iot}:topic/${replace(replace(topic, "+", local.thing_name), "#", local.thing_name)}"]
       },
     ]
   })
@@ -68,7 +67,8 @@ resource "aws_iot_policy" "device" {
   }
 }
 
-# A gateway runs `telemetry simulate` or `telemetry replay`: one connection, with a client ID of its own.
+# A gateway runs `telemetry simulate` or `telemetry replay`: one connection, with a client ID of its own. In a policy, + and # stand for
+# themselves, and * for any characters.
 resource "aws_iot_policy" "gateway" {
   name = "${var.prefix}-gateway"
   policy = jsonencode({
@@ -82,7 +82,7 @@ resource "aws_iot_policy" "gateway" {
       {
         Effect   = "Allow"
         Action   = "iot:Publish"
-        Resource = [for topic in local.topics : "${local.iot}:topic/${replace(topic, "+", "*")}"]
+        Resource = [for topic in local.topics : "${local.iot}:topic/${replace(topic, "/[+#]/", "*")}"]
       },
     ]
   })
