@@ -214,3 +214,12 @@ module "observability" {
     allocated_storage_gib = local.warehouse.allocated_storage_gib
   } : null
 }
+
+module "github" {
+  source = "./modules/github"
+  count  = var.github == null ? 0 : 1
+
+  prefix       = local.prefix
+  repository   = var.github.repository
+  provider_arn = var.github.provider_arn
+}

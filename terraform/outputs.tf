@@ -117,3 +117,8 @@ output "unconfirmed_alarm_emails" {
   description = "Addresses in alarm_emails that alarms do not reach, because nobody has confirmed SNS's e-mail."
   value       = module.observability.unconfirmed_emails
 }
+
+output "github_roles" {
+  description = "ARNs of the roles that the workflow on GitHub plans and applies with. Null: none."
+  value       = var.github == null ? null : module.github[0].role_arns
+}

@@ -360,3 +360,14 @@ variable "quicksight_user_arn" {
   type        = string
   default     = null
 }
+
+variable "github" {
+  description = "GitHub repository (OWNER/NAME) whose workflow plans pull requests and applies tags, and the ARN of the account's OpenID Connect provider for GitHub if it has one (docs/deploy.md, From GitHub). Null: none."
+  type        = object({ repository = string, provider_arn = optional(string) })
+  default     = null
+
+  validation {
+    condition     = var.github == null || can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github.repository))
+    error_message = "github: write the repository as OWNER/NAME, such as acme/telemetry."
+  }
+}

@@ -22,6 +22,7 @@ run "each_by_itself" {
     database_address   = "warehouse.example.com"
 
     nat_gateways        = "two"
+    github              = { repository = "https://github.com/acme/telemetry" }
     interface_endpoints = "some"
   }
 
@@ -35,6 +36,7 @@ run "each_by_itself" {
     var.existing_network,
     var.database_address,
     var.nat_gateways,
+    var.github,
     var.interface_endpoints,
   ]
 }

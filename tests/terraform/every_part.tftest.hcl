@@ -12,6 +12,7 @@ variables {
   quicksight_user_arn = "arn:aws:quicksight:eu-west-1:123456789012:user/default/analyst"
   things              = { pump-1 = { csr = "-----BEGIN CERTIFICATE REQUEST-----" } }
   gateways            = { hall = { csr = "-----BEGIN CERTIFICATE REQUEST-----" } }
+  github              = { repository = "acme/telemetry" }
   tags                = { CostCentre = "telemetry @ hall 7" }
 }
 

@@ -39,6 +39,7 @@ CALLS: dict[str, tuple[Call, ...]] = {
     ),
     "aws_iam_role_policy_attachment": (Call("iam", "AttachRolePolicy", renamed={"role": "RoleName"}),),
     "aws_internet_gateway": NOTHING,
+    "aws_iam_openid_connect_provider": (Call("iam", "CreateOpenIDConnectProvider"),),
     "aws_iot_certificate": (Call("iot", "CreateCertificateFromCsr", renamed={"csr": "certificateSigningRequest"}),),
     "aws_iot_logging_options": (Call("iot", "SetV2LoggingOptions"),),
     "aws_iot_policy": (Call("iot", "CreatePolicy", renamed={"name": "policyName", "policy": "policyDocument"}),),

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from statelint.linter import Linter
 
+from npm_linters import install
 from telemetry.config.settings import load_settings
 from telemetry.local.provision.workflow import definition
 from telemetry.paths import STATE_MACHINE
 
-LINTERS = Path(__file__).parents[1] / "linters"
 # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html, "Handle transient Lambda exceptions"
 LAMBDA_FAULTS = {
     "Lambda.ClientExecutionTimeoutException",
@@ -47,19 +45,8 @@ def test_statelint_finds_nothing() -> None:
     assert Linter.validate(str(STATE_MACHINE)) == OF_AWS
 
 
-def test_asl_validator_finds_nothing(tmp_path: Path) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is missing: install Node.js 18 or newer to run asl-validator")
-    installed = LINTERS / "node_modules" / ".bin" / "asl-validator"
-    if not installed.exists():
-        done = subprocess.run(
-            [npm, "ci", "--no-audit", "--no-fund"], cwd=LINTERS, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            pytest.skip(
-                f"npm cannot install asl-validator ({done.stderr.strip()[-200:]}); by hand: npm ci --prefix {LINTERS}"
-            )
+def test_asl_validator_finds_nothing() -> None:
+    installed = install("asl-validator") / "node_modules" / ".bin" / "asl-validator"
     done = subprocess.run([installed, "--json-path", STATE_MACHINE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
