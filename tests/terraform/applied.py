@@ -70,6 +70,7 @@ class Applied:
             "things": {"device-1": {"csr": DeviceKey.new("device-1").signing_request()}},
             "alarm_emails": ["telemetry@example.com"],
             "monthly_budget_usd": 100,
+            "github": {"repository": "acme/telemetry"},
             "operator_cidrs": ["10.8.0.0/24"],
         }
         (self.terraform.root / "emulator.auto.tfvars.json").write_text(json.dumps(variables))

@@ -170,6 +170,9 @@ OF_SERVICES: dict[str, Places] = {
     },
     # RDS user guide, "Setting up and enabling Enhanced Monitoring": AWS's own policy does it.
     "warehouse-monitoring": {},
+    # What a workflow on GitHub may do: AWS's own policies.
+    "github-plan": {},
+    "github-apply": {},
 }
 
 

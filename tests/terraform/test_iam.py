@@ -42,6 +42,8 @@ WITHOUT_A_RESOURCE = {
 }
 AWS_OWN_POLICIES = {
     "iot-warehouse-monitoring": {"arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"},
+    "iot-github-plan": {"arn:aws:iam::aws:policy/ReadOnlyAccess"},
+    "iot-github-apply": {"arn:aws:iam::aws:policy/AdministratorAccess"},
 }
 
 
@@ -90,7 +92,7 @@ def test_an_extra_permission_fails_the_check(
     assert compare(role, wanted[name]) == [f"{name} may s3:DeleteObject, and nothing of it does"]
 
 
-@pytest.mark.parametrize("name", [name for name in ROLES if name != "iot-warehouse-monitoring"])
+@pytest.mark.parametrize("name", [name for name in ROLES if name not in AWS_OWN_POLICIES])
 def test_a_missing_permission_fails_the_check(
     found: dict[str, Role], wanted: dict[str, dict[str, set[str]]], name: str
 ) -> None:
@@ -134,7 +136,7 @@ def test_the_key_is_used_through_the_services_that_hold_the_data(found: dict[str
     assert {one.conditions for one in using} == {("kms:ViaService",)}
 
 
-@pytest.mark.parametrize("name", ROLES)
+@pytest.mark.parametrize("name", [name for name in ROLES if "-github-" not in name])
 def test_services_assume_roles_for_this_account_only(found: dict[str, Role], name: str) -> None:
     for statement in found[name].trust["Statement"]:
         assert list(statement["Principal"]) == ["Service"]
@@ -143,3 +145,15 @@ def test_services_assume_roles_for_this_account_only(found: dict[str, Role], nam
 
 def test_aws_managed_policies_are_attached_only_where_listed(found: dict[str, Role]) -> None:
     assert {name: set(role.managed) for name, role in found.items() if role.managed} == AWS_OWN_POLICIES
+
+
+@pytest.mark.parametrize(("role", "subject"), [("plan", "pull_request"), ("apply", "environment:production")])
+def test_github_assumes_a_role_for_one_repository_and_purpose_only(
+    found: dict[str, Role], role: str, subject: str
+) -> None:
+    (statement,) = found[f"iot-github-{role}"].trust["Statement"]
+    assert list(statement["Principal"]) == ["Federated"]
+    issuer = "token.actions.githubusercontent.com"
+    assert statement["Condition"] == {
+        "StringEquals": {f"{issuer}:aud": "sts.amazonaws.com", f"{issuer}:sub": f"repo:acme/telemetry:{subject}"}
+    }
