@@ -209,6 +209,8 @@ module "observability" {
   state_machine_arn  = module.etl.state_machine_arn
   runbooks_url       = var.runbooks_url
   monthly_budget_usd = var.monthly_budget_usd
+
+  airflow_environment = local.create_airflow ? module.orchestration[0].environment_name : null
   warehouse = local.create_warehouse ? {
     instance_id           = module.warehouse[0].instance_id
     allocated_storage_gib = local.warehouse.allocated_storage_gib

@@ -29,7 +29,7 @@ run "minimal" {
   assert {
     condition = length(module.observability.alarm_names) == length(local.checked.alarms) + sum([
       for kind, alarms in yamldecode(file("../include/cost/usage.yaml")).alarms :
-      alarms * { stream = length(local.streams), function = length(local.settings.functions), state_machine = 1, database = 1 }[kind]
+      alarms * { stream = length(local.streams), function = length(local.settings.functions), state_machine = 1, database = 1, airflow = 0 }[kind]
     ])
     error_message = "The cost estimate has as many alarms: alarms in include/cost/usage.yaml."
   }

@@ -71,22 +71,35 @@ def test_the_functions_result_is_described_in_words(warehouse: Connection, aws: 
     assert advice.startswith("Look for them in the raw bucket under rule-errors/telemetry/")
 
 
+def notified(ground: Ground, inbox: str) -> list[str]:
+    """The names of the alarms that have notified since the last look, once there is any."""
+    messages = until(lambda: ground.emulator.messages(inbox), "a notification")
+    return [json.loads(json.loads(message)["Message"])["AlarmName"] for message in messages]
+
+
 def test_an_unaccounted_message_reaches_the_topic_of_the_alarms(ground: Ground) -> None:
     local, sns = ground.local, ground.local.client("sns")
     provision_topic(local)
-    provision_alarms(local)
     inbox = ground.emulator.queue()
     sns.subscribe(
         TopicArn=local.arn("sns", ground.settings.names.alarm_topic),
         Protocol="sqs",
         Endpoint=local.arn("sqs", inbox.rsplit("/", 1)[1]),
     )
+    provision_alarms(local)
+    names = f"{ground.settings.names.prefix}-{ground.stream.stream}"
+    assert notified(ground, inbox) == [f"{names}-days-not-closed"], "while nothing is closed, Airflow may be dead"
     ground.close()
+    alarms = local.client("cloudwatch").describe_alarms
+    until(
+        lambda: alarms(AlarmNames=[f"{names}-days-not-closed"])["MetricAlarms"][0]["StateValue"] == "OK",
+        "a closed day to be noticed",
+    )
     ground.count("TopicMatch", 1, noon(DAY))
     ground.load(Lane.lake, ground.key(Lane.lake, noon(DAY)), {DAY: 1})
     assert ground.lanes() == {Lane.lake: (1, 1, 0, 0), Lane.queue: (1, 0, 0, 1)}
-    (notified,) = until(lambda: ground.emulator.messages(inbox), "the notification")
-    alarm = json.loads(json.loads(notified)["Message"])
+    (message,) = until(lambda: ground.emulator.messages(inbox), "the notification")
+    alarm = json.loads(json.loads(message)["Message"])
     assert alarm["AlarmName"] == f"{ground.settings.names.prefix}-{ground.stream.stream}-queue-unaccounted-messages"
     assert alarm["NewStateValue"] == "ALARM"
     assert "telemetry reconciliations" in alarm["AlarmDescription"]

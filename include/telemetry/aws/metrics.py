@@ -124,11 +124,12 @@ def oldest_message_sent(cloudwatch: Any, queue: str, now: datetime) -> datetime 
 
 
 def put_day_metrics(cloudwatch: Any, stream: str, unaccounted: Mapping[str, int], failed_checks: int) -> None:
-    """Put ``UnaccountedMessages`` by lane and ``FailedQualityChecks``."""
+    """Put ``UnaccountedMessages`` by lane, ``FailedQualityChecks``, and that a day was closed (``DaysClosed``)."""
     by_lane = [
         _datum("UnaccountedMessages", number, {"Stream": stream, "Lane": lane}) for lane, number in unaccounted.items()
     ]
-    data = [*by_lane, _datum("FailedQualityChecks", failed_checks, {"Stream": stream})]
+    of_stream = {"FailedQualityChecks": failed_checks, "DaysClosed": 1}
+    data = [*by_lane, *(_datum(name, number, {"Stream": stream}) for name, number in of_stream.items())]
     cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
 

@@ -187,6 +187,7 @@ class Estimator:
         functions, added = len(type(self._settings.functions).model_fields), self.usage.alarms
         alarms = self._streams * (sum(each) + added.stream)
         alarms += functions * added.function + added.state_machine + added.database
+        alarms += added.airflow if self._built.airflow else 0
         logs = self._function_calls(loads) * self.usage.log_line_bytes / GB + self.usage.other_logs_gb
         yield self._line("CloudWatch", "alarms", "cloudwatch_alarm", alarms)
         yield self._line("CloudWatch", "metrics of closed days", "cloudwatch_metric", self._streams * (len(Lane) + 1))

@@ -53,6 +53,7 @@ class Alarms(StrictModel):
     function: Annotated[int, Field(ge=0)]
     state_machine: Annotated[int, Field(ge=0)]
     database: Annotated[int, Field(ge=0)]
+    airflow: Annotated[int, Field(ge=0)]
 
 
 class Usage(StrictModel):

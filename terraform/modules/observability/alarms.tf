@@ -7,6 +7,7 @@ locals {
     local.execution_alarms,
     local.delivery_alarms,
     local.warehouse_alarms,
+    local.airflow_alarms,
   ) : alarm.name => alarm }
 }
 

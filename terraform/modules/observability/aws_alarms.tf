@@ -1,4 +1,4 @@
-# Alarms on what only AWS measures: functions, executions, Firehose, RDS.
+# Alarms on what only AWS measures: functions, executions, Firehose, RDS, MWAA.
 
 locals {
   function_alarms = flatten([
@@ -117,6 +117,37 @@ locals {
       threshold      = 90 # percent
       period_seconds = 300
       periods        = 6
+      missing_data   = "notBreaching"
+    },
+  ]
+  # Amazon MWAA user guide, "Apache Airflow environment metrics in CloudWatch".
+  airflow_alarms = var.airflow_environment == null ? [] : [
+    {
+      runbook        = "airflow_heartbeat"
+      name           = "${var.prefix}-airflow-heartbeat"
+      description    = "Airflow's scheduler has given no sign of life for 15 minutes: nothing is loaded."
+      namespace      = "AmazonMWAA"
+      metric         = "SchedulerHeartbeat"
+      dimensions     = { Function = "Scheduler", Environment = var.airflow_environment }
+      statistic      = "Sum"
+      comparison     = "LessThanThreshold"
+      threshold      = 1
+      period_seconds = 300
+      periods        = 3
+      missing_data   = "breaching"
+    },
+    {
+      runbook        = "airflow_task_failures"
+      name           = "${var.prefix}-airflow-task-failures"
+      description    = "Tasks of Airflow fail, also after their retries. Airflow's pages say which."
+      namespace      = "AmazonMWAA"
+      metric         = "TaskInstanceFailures"
+      dimensions     = { DAG = "All", Task = "All", Environment = var.airflow_environment }
+      statistic      = "Sum"
+      comparison     = "GreaterThanThreshold"
+      threshold      = 3 # a task that is retried fails several times in a row
+      period_seconds = 3600
+      periods        = 1
       missing_data   = "notBreaching"
     },
   ]

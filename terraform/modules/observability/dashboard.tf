@@ -68,6 +68,18 @@ locals {
     }) }),
   ]
 
+  airflow_widgets = [
+    for environment in var.airflow_environment[*] : [
+      merge(local.half, { properties = merge(local.time_series, {
+        title = "Airflow: the scheduler's heartbeats and failed tasks"
+        metrics = [
+          ["AmazonMWAA", "SchedulerHeartbeat", "Function", "Scheduler", "Environment", environment, { label = "heartbeats" }],
+          ["AmazonMWAA", "TaskInstanceFailures", "DAG", "All", "Task", "All", "Environment", environment, { label = "failed tasks", yAxis = "right" }],
+        ]
+      }) }),
+    ]
+  ]
+
   warehouse_widgets = [
     for instance in var.warehouse[*].instance_id : [
       merge(local.half, { properties = merge(local.time_series, {
@@ -106,6 +118,6 @@ locals {
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = "${var.prefix}-telemetry"
   dashboard_body = jsonencode({
-    widgets = concat(local.alarm_widgets, local.stream_widgets, local.load_widgets, flatten(local.warehouse_widgets))
+    widgets = concat(local.alarm_widgets, local.stream_widgets, local.load_widgets, flatten(local.airflow_widgets), flatten(local.warehouse_widgets))
   })
 }

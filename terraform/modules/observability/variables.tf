@@ -95,3 +95,9 @@ variable "monthly_budget_usd" {
     error_message = "monthly_budget_usd: a budget e-mails alarm_emails, which is empty. Name an address there, or no budget."
   }
 }
+
+variable "airflow_environment" {
+  description = "Name of the MWAA environment. Null if this deployment has none."
+  type        = string
+  default     = null
+}
