@@ -13,6 +13,7 @@ from telemetry.contracts import topics
 from telemetry.contracts.encoding import DecodedBytes, Encoding, Json
 from telemetry.contracts.fields import ContractField, FieldType, Scalar, checked_path, with_default_paths
 from telemetry.contracts.json_path import Step, Wildcard, parse_path, parse_query
+from telemetry.contracts.stream_settings import StreamQuality, StreamRetention, StreamSchedules
 from telemetry.contracts.times import TimeFormat, TimeFormats, TimeZone, formats_of
 from telemetry.interval import HOUR
 from telemetry.yaml_documents import FieldError, StrictModel
@@ -181,6 +182,12 @@ class Stream(StrictModel):
     message_id: PayloadPath | None = None
     event_time_ahead_seconds: Annotated[int, Field(ge=0, le=YEAR_SECONDS)] = 3600
     fields: Annotated[dict[Name, ContractField], Field(min_length=1)]
+    quality: StreamQuality = StreamQuality()
+    """Bounds of the quality checks, in place of the defaults in ``include/settings.yaml``."""
+    retention: StreamRetention = StreamRetention()
+    """How long rows and objects are kept, in place of the defaults in ``include/settings.yaml``."""
+    schedules: StreamSchedules = StreamSchedules()
+    """When the DAGs run, in place of the defaults in ``include/settings.yaml``."""
 
     @model_validator(mode="before")
     @classmethod
