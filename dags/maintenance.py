@@ -20,8 +20,9 @@ deployment: it creates the tables of a new warehouse and the columns of new fiel
 - **migrate** applies the migrations and updates the tables to the contracts, as `telemetry migrate` does.
 - **partitions_ahead** creates the partitions of readings for the coming months. If a month of history fills the
   default partition, the task gives it a partition of its own. Loads wait in the meantime; none fails.
-- **retention** deletes what is older than `retention` in `include/settings.yaml` allows: ids of queue messages, and,
-  if the settings say so, months of readings and old quarantined rows. It counts what it deletes in `dropped_rows`.
+- **retention** deletes what is older than `retention` in `include/settings.yaml` or in the stream's file allows: ids of
+  queue messages, and, if they say so, months of readings and old quarantined rows. It counts what it deletes in
+  `dropped_rows`. As long as a stream's file is faulty, nothing of that stream is deleted.
 - **abandoned_loads** closes loads as failed if they are open although their execution has ended or never started.
 
 **When it fails**: the log of the task says why. Nothing is lost, and loads keep running: readings without a partition

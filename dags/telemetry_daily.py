@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import read_streams
 from telemetry_airflow.dag_factory import stream_dag
 from telemetry_airflow.operators.close_day import CloseDayOperator
@@ -27,10 +26,8 @@ To run it by hand: *Trigger*, with a `partition` such as `2020-07-13`. For many 
 `telemetry backfill {stream} --from DAY --to DAY`.
 """
 
-settings = load_settings()
-
 for stream in read_streams().streams.values():
-    with stream_dag(stream, "daily", schedule=settings.schedules.daily, max_active_runs=3, doc=DOC):
+    with stream_dag(stream, "daily", max_active_runs=3, doc=DOC):
         run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="daily")
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="daily")
         close_day = CloseDayOperator(task_id="close_day", stream=stream.stream)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import read_streams
 from telemetry_airflow.dag_factory import stream_dag
 from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
@@ -25,10 +24,8 @@ To run it by hand: *Trigger*, with a `partition` such as `2020-07-13T05`. If the
 far is loaded.
 """
 
-settings = load_settings()
-
 for stream in read_streams().streams.values():
-    with stream_dag(stream, "hourly", schedule=settings.schedules.hourly, max_active_runs=3, doc=DOC):
+    with stream_dag(stream, "hourly", max_active_runs=3, doc=DOC):
         sense = AwaitHourOperator(task_id="sense", stream=stream.stream)
         run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="hourly")
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="hourly")

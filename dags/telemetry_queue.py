@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import read_streams
 from telemetry_airflow.dag_factory import stream_dag
 from telemetry_airflow.operators.etl import EtlOperator, RecordLoadOperator
@@ -21,10 +20,8 @@ lost: the next scheduled run takes what is left. *Clear the run* to take it now.
 drained are in the dead-letter queue; `telemetry status` counts them.
 """
 
-settings = load_settings()
-
 for stream in read_streams().streams.values():
-    with stream_dag(stream, "queue", schedule=settings.schedules.queue, max_active_runs=1, doc=DOC):
+    with stream_dag(stream, "queue", max_active_runs=1, doc=DOC):
         sense = CheckQueueOperator(task_id="sense", stream=stream.stream)
         run_etl = EtlOperator(task_id="run_etl", stream=stream.stream, kind="queue")
         record_load = RecordLoadOperator(task_id="record_load", stream=stream.stream, kind="queue")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
+from telemetry.config.settings import load_settings
 from telemetry.contracts.model import Stream
 from telemetry.etl.hours import LANES
 from telemetry_airflow.intervals import PARTITION_EXAMPLE, PARTITION_SCHEMA
@@ -20,13 +21,14 @@ START: Final = datetime(2020, 1, 1, tzinfo=UTC)  # Airflow asks for one; days be
 RUN_TIMEOUT: Final = LONGEST_WAIT + timedelta(hours=4)  # for the tasks around the execution, with all their retries
 
 
-def stream_dag(stream: Stream, kind: LoadKind, *, schedule: str, max_active_runs: int, doc: str) -> DAG:
-    """The DAG ``<stream>_<kind>``, to be filled with tasks.
+def stream_dag(stream: Stream, kind: LoadKind, *, max_active_runs: int, doc: str) -> DAG:
+    """The DAG ``<stream>_<kind>``, to be filled with tasks. It runs by the stream's own schedule, or by the default.
 
-    ``schedule`` is a cron expression in UTC; ``doc`` may name ``{stream}`` and ``{topic}``. A run is bounded by
-    ``RUN_TIMEOUT``. Unless it says otherwise a task is retried thrice, after 10 s, 20 s and 40 s, or up to twice that;
-    its process (not its waiting) is bounded by ten minutes.
+    ``doc`` may name ``{stream}`` and ``{topic}``. A run is bounded by ``RUN_TIMEOUT``. Unless it says otherwise a task
+    is retried thrice, after 10 s, 20 s and 40 s, or up to twice that; its process (not its waiting) is bounded by ten
+    minutes.
     """
+    schedule: str = getattr(load_settings().for_stream(stream).schedules, kind)
     return _dag(
         f"{stream.stream}_{kind}",
         description=f"{kind}: {stream.description or stream.topic}",

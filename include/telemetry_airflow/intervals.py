@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from airflow.sdk.exceptions import AirflowFailException
 
 from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import find_stream
 from telemetry.errors import TelemetryError
 from telemetry.interval import HOUR, Interval
 
@@ -36,7 +37,7 @@ class Run(Protocol):
     def run_after(self) -> datetime: ...
 
 
-def interval_of(kind: LoadKind, run: Run, partition: str | None = None) -> Interval:
+def interval_of(stream: str, kind: LoadKind, run: Run, partition: str | None = None) -> Interval:
     """The interval that a DAG run of that kind loads; the same for every task and every retry of the run.
 
     A ``partition`` (UTC, as in ``PARTITION_EXAMPLE``) wins. Else it is the hour or the day that holds the start of the
@@ -50,20 +51,20 @@ def interval_of(kind: LoadKind, run: Run, partition: str | None = None) -> Inter
         return _named(kind, partition)
     start, end = run.data_interval_start, run.data_interval_end
     if kind == "queue":
-        return Interval(start, end) if start and end else Interval.tick(load_settings().schedules.queue, run.run_after)
+        return Interval(start, end) if start and end else _tick(stream, run.run_after)
     if kind == "hourly":
         return Interval.hour(start or run.run_after - HOUR)
     return Interval.day((start or run.run_after - DAY).astimezone(UTC).date())
 
 
-def interval_in(context: Context, kind: LoadKind) -> Interval:
+def interval_in(context: Context, stream: str, kind: LoadKind) -> Interval:
     """``interval_of`` the run of a task's context.
 
     Raises:
         AirflowFailException: the run's ``partition`` is none: a retry would not mend the calendar.
     """
     try:
-        return interval_of(kind, context["dag_run"], context["params"].get("partition"))
+        return interval_of(stream, kind, context["dag_run"], context["params"].get("partition"))
     except TelemetryError as error:
         raise AirflowFailException(str(error)) from error
 
@@ -74,6 +75,10 @@ def settled_at(interval: Interval, asked: datetime, grace: timedelta) -> datetim
     A run ``asked`` for while the interval still lasts waits for what had arrived by then, not for the interval's end.
     """
     return min(interval.end, asked) + grace
+
+
+def _tick(stream: str, moment: datetime) -> Interval:
+    return Interval.tick(load_settings().for_stream(find_stream(stream)).schedules.queue, moment)
 
 
 def _named(kind: LoadKind, partition: str) -> Interval:

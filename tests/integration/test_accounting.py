@@ -89,6 +89,16 @@ def test_history_counts_however_old_it_is(ground: Ground) -> None:
     assert lanes(ground)[Lane.lake] == (6, 4, 2, 0)
 
 
+def test_loaded_history_adds_up_after_s3_has_deleted_its_objects(ground: Ground) -> None:
+    """As the lake's retention has it do."""
+    key = write_past(ground, LONG_AGO, 4)
+    ground.load(Lane.lake, key, {LONG_AGO: 3}, loaded=3)
+    assert lanes(ground)[Lane.lake] == (4, 3, 0, 1)
+    s3().delete_object(Bucket=Deployment.from_environment().raw_bucket, Key=key)
+    assert lanes(ground)[Lane.lake] == (4, 3, 0, 1)
+    assert ground.lanes(LONG_AGO)[Lane.lake] == (4, 3, 0, 1)
+
+
 def test_objects_outside_hour_partitions_hold_no_messages(ground: Ground) -> None:
     put(ground, f"raw-data/{ground.stream.stream}/notes.txt", DAY, DAY, DAY)
     assert lanes(ground)[Lane.lake] == (0, 0, 0, 0)

@@ -12,6 +12,7 @@ import boto3
 from stack import Stack
 from telemetry.airflow_rest.schedule import last_due_day
 from telemetry.config.settings import load_settings
+from telemetry.contracts.loader import find_stream
 from telemetry.waiting import wait_until
 
 COUNTS = {"published", "loaded", "duplicate", "quarantined", "filtered", "in_flight", "unaccounted", "surplus"}
@@ -124,7 +125,8 @@ def test_readings_from_three_kinds_of_file_are_stored_once(stack: Stack, tmp_pat
 
 def test_past_days_are_seeded_once_and_backfilled(stack: Stack) -> None:
     before = lanes(stack)
-    yesterday = last_due_day(datetime.now(UTC)).isoformat()  # Airflow has run it by its schedule, with nothing to load
+    # Airflow has run it by its schedule, with nothing to load.
+    yesterday = last_due_day(find_stream("telemetry"), datetime.now(UTC)).isoformat()
     seed = ("simulate", "--days", "1", "--messages", "240", "--seed", "9", "--late", "0.1", "--malformed", "0.05")
     assert "Wrote 240 records of telemetry as 24 objects" in stack.run(*seed).stdout
     seeded = lanes(stack)

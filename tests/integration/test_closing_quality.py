@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from closed_days import AFTER, DAY, Ground, checks_of, noon
+from telemetry.contracts.stream_settings import StreamQuality
 from telemetry.interval import Lane
 from telemetry.warehouse.rollup import roll_up
 
@@ -40,6 +41,28 @@ def test_null_rates_are_of_optional_fields(ground: Ground) -> None:
     ground.close()
     found = {subject: seen for (name, subject), seen in checks_of(ground).items() if name == "null_rate"}
     assert found == {"level": (0.75, None, 0.5, False), "count": (0, None, 0.5, True), "note": (1, None, 0.5, False)}
+
+
+def test_a_stream_s_own_bounds_hold_for_it_alone(ground: Ground) -> None:
+    bounds = StreamQuality(
+        null_rate_max=0.8, volume_ratio_high=5, silent_devices_max=2, quarantine_rate_max=0, out_of_range_rate_max=1
+    )
+    own = Ground(ground.connection, ground.emulator)
+    own.stream = own.stream.model_copy(update={"quality": bounds})
+    for one in (ground, own):
+        week(one, days=7, a_day=3)
+        one.readings(*(("d0", noon(DAY), 1.0 if n else None, 1, None, True) for n in range(8)))
+        one.load(Lane.lake, one.key(Lane.lake, noon(DAY)), {DAY: 9}, ["out_of_range"], loaded=8)
+        one.close()
+    default, loose = checks_of(ground), checks_of(own)
+    rates = {("null_rate", "note"), ("quarantine_rate", "")}
+    others = {("volume", ""), ("out_of_range_rate", ""), ("silent_devices", "")}
+    assert {name for name, (*_, passed) in default.items() if not passed} == rates | others
+    assert {name for name, (*_, passed) in loose.items() if not passed} == rates
+    assert {name: high for name, (_, _, high, _) in loose.items()} == {
+        ("volume", ""): 15.0, ("out_of_range_rate", ""): 1.0, ("quarantine_rate", ""): 0.0, ("silent_devices", ""): 2.0,
+        **{("null_rate", name): 0.8 for name in ("level", "count", "note")},
+    }  # fmt: skip
 
 
 def test_reject_rates_are_of_the_rows_that_arrived_on_the_day(ground: Ground) -> None:

@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from etl import at_once, rows
-from telemetry.config.settings import Retention, Settings, load_settings
-from telemetry.contracts.loader import find_stream
+from telemetry.config.settings import Settings, load_settings
+from telemetry.contracts.loader import StreamFiles, find_stream
+from telemetry.contracts.model import Stream
+from telemetry.contracts.stream_settings import StreamRetention
+from telemetry.errors import TelemetryError
 from telemetry.local.services.postgres import Login
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.retention import Removed, apply_retention, drop_quarantine, drop_readings, dropped_rows
@@ -16,18 +19,25 @@ from telemetry.warehouse.retention import forget_messages as forget
 from telemetry.warehouse.table_partitions import Month, ensure_partitions
 
 STREAM, TABLE = "telemetry", "telemetry_readings"
-STREAMS = [find_stream(STREAM)]
+FILES = StreamFiles({STREAM: find_stream(STREAM)}, [])
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def keep(ids: int = 35, readings: int | None = None, quarantine: int | None = None) -> Retention:
-    return Retention(message_ids_days=ids, readings_months=readings, quarantine_days=quarantine)
+def keep(readings: int | None = None, quarantine: int | None = None) -> Settings:
+    settings = load_settings()
+    kept = settings.retention.model_copy(update={"readings_months": readings, "quarantine_days": quarantine})
+    return settings.model_copy(update={"retention": kept})
 
 
-def put_readings(connection: Connection, *times: datetime) -> None:
+def own(stream: str, **kept: int | None) -> Stream:
+    """A stream of the project with a retention of its own."""
+    return find_stream(stream).model_copy(update={"retention": StreamRetention.model_validate(kept)})
+
+
+def put_readings(connection: Connection, *times: datetime, table: str = TABLE) -> None:
     with connection, connection.cursor() as cursor:
         cursor.executemany(
-            """INSERT INTO telemetry_readings (device_id, event_time, reading_id, load_id)
+            f"""INSERT INTO {table} (device_id, event_time, reading_id, load_id)
             VALUES ('d', %s, gen_random_uuid(), 1)""",
             [(time,) for time in times],
         )
@@ -68,9 +78,9 @@ def left(connection: Connection, table: str) -> int:
 def test_message_ids_are_kept_while_messages_can_be_redelivered(warehouse: Connection) -> None:
     day = timedelta(days=1)
     put_message_ids(warehouse, *(NOW - 36 * day for _ in range(25)), NOW - 34 * day, NOW - 14 * day, NOW)
-    assert apply_retention(warehouse, STREAMS, keep(), NOW) == Removed(25, 0, 0)
+    assert apply_retention(warehouse, FILES, keep(), NOW) == Removed(25, 0, 0)
     assert left(warehouse, "queue_messages") == 3
-    assert apply_retention(warehouse, STREAMS, keep(), NOW) == Removed(0, 0, 0)
+    assert apply_retention(warehouse, FILES, keep(), NOW) == Removed(0, 0, 0)
 
 
 @pytest.mark.parametrize("number", [0, 9, 10, 11, 25])
@@ -81,7 +91,7 @@ def test_retention_runs_until_all_batches_are_done(warehouse: Connection, number
     later = NOW + timedelta(days=1)
     assert forget(warehouse, later, at_once=10) == number
     assert drop_readings(warehouse, STREAM, TABLE, Month.of(NOW), at_once=10) == number
-    assert drop_quarantine(warehouse, later, at_once=10) == number
+    assert drop_quarantine(warehouse, later, [STREAM], at_once=10) == number
     assert [left(warehouse, table) for table in ("queue_messages", TABLE, "quarantine")] == [0, 0, 0]
     assert dropped_rows(warehouse, STREAM, "readings") == dropped_rows(warehouse, STREAM, "quarantine") == number
 
@@ -89,8 +99,7 @@ def test_retention_runs_until_all_batches_are_done(warehouse: Connection, number
 def test_nothing_else_is_dropped_by_default(warehouse: Connection) -> None:
     put_readings(warehouse, datetime(1970, 1, 1, tzinfo=UTC), NOW)
     put_quarantined(warehouse, datetime(2020, 1, 1, tzinfo=UTC))
-    settings = load_settings().retention
-    assert apply_retention(warehouse, STREAMS, settings, NOW) == Removed(0, 0, 0)
+    assert apply_retention(warehouse, FILES, load_settings(), NOW) == Removed(0, 0, 0)
     assert (left(warehouse, TABLE), left(warehouse, "quarantine")) == (2, 1)
 
 
@@ -102,11 +111,11 @@ def test_whole_months_of_readings_are_dropped_and_counted(warehouse: Connection)
     ensure_partitions(warehouse, TABLE, months_ahead=0, own_rows=2, now=NOW)
     august = "SELECT to_regclass('telemetry_readings_y2026m08') IS NOT NULL"
     assert rows(warehouse, august) == [(True,)]
-    assert apply_retention(warehouse, STREAMS, keep(readings=2), NOW).readings == 4
+    assert apply_retention(warehouse, FILES, keep(readings=2), NOW).readings == 4
     assert rows(warehouse, august) == [(False,)]
     assert {time for (time,) in rows(warehouse, f"SELECT event_time FROM {TABLE}")} == set(kept)
     assert dropped_rows(warehouse, STREAM, "readings") == 4
-    assert apply_retention(warehouse, STREAMS, keep(readings=2), NOW).readings == 0
+    assert apply_retention(warehouse, FILES, keep(readings=2), NOW).readings == 0
     assert dropped_rows(warehouse, STREAM, "readings") == 4
 
 
@@ -114,9 +123,35 @@ def test_old_quarantined_rows_are_deleted_and_counted_by_stream(warehouse: Conne
     old, young = NOW - timedelta(days=31), NOW - timedelta(days=29)
     put_quarantined(warehouse, old, old, young)
     put_quarantined(warehouse, old, young, stream="environment")
-    assert apply_retention(warehouse, STREAMS, keep(quarantine=30), NOW).quarantined == 3
+    assert apply_retention(warehouse, FILES, keep(quarantine=30), NOW).quarantined == 3
     assert [dropped_rows(warehouse, stream, "quarantine") for stream in (STREAM, "environment")] == [2, 1]
     assert rows(warehouse, "SELECT sum(quarantined) FROM load_objects") == [(left(warehouse, "quarantine") + 3,)]
+
+
+def test_a_stream_s_own_retention_holds_for_its_rows_alone(warehouse: Connection) -> None:
+    old, young = datetime(2026, 7, 15, tzinfo=UTC), datetime(2026, 10, 15, tzinfo=UTC)
+    for stream in (STREAM, "environment"):
+        put_readings(warehouse, old, young, table=f"{stream}_readings")
+        put_quarantined(warehouse, old, young, stream=stream)
+    streams = {
+        STREAM: own(STREAM, readings_months=1, quarantine_days=40),
+        "environment": own("environment", readings_months=None),
+    }
+    removed = apply_retention(warehouse, StreamFiles(streams, []), keep(readings=2, quarantine=60), NOW)
+    assert removed == Removed(0, 1, 2)
+    assert [dropped_rows(warehouse, stream, "readings") for stream in streams] == [1, 0]
+    assert left(warehouse, "environment_readings") == 2, "its file says: forever"
+    streams[STREAM] = own(STREAM, quarantine_days=30)
+    assert apply_retention(warehouse, StreamFiles(streams, []), keep(), NOW).quarantined == 1
+    assert rows(warehouse, "SELECT stream, count(*) FROM quarantine GROUP BY stream") == [("environment", 1)]
+
+
+def test_quarantined_rows_of_other_streams_stay_while_a_file_is_faulty(warehouse: Connection) -> None:
+    """The faulty file may be theirs, and may say that they are kept for longer."""
+    put_quarantined(warehouse, datetime(2026, 7, 15, tzinfo=UTC), stream="environment")
+    faulty = StreamFiles(FILES.streams, [TelemetryError("environment.yaml:1: not valid YAML")])
+    assert apply_retention(warehouse, faulty, keep(quarantine=30), NOW).quarantined == 0
+    assert apply_retention(warehouse, FILES, keep(quarantine=30), NOW).quarantined == 1
 
 
 def test_concurrent_runs_drop_and_count_each_row_once(warehouse: Connection, database: Login) -> None:
@@ -129,7 +164,7 @@ def test_concurrent_runs_drop_and_count_each_row_once(warehouse: Connection, dat
 
     def run(_: int) -> None:
         connection = database.connect()
-        removed.append(apply_retention(connection, STREAMS, keep(readings=6, quarantine=30), NOW))
+        removed.append(apply_retention(connection, FILES, keep(readings=6, quarantine=30), NOW))
         connection.close()
 
     assert at_once(3, run) == []

@@ -15,6 +15,7 @@ import pytest
 
 from telemetry.config.settings import load_settings
 from telemetry.contracts.loader import load_streams
+from telemetry.contracts.stream_settings import StreamSchedules
 from telemetry.interval import Interval
 from telemetry.paths import INCLUDE, STATE_MACHINE
 from telemetry_airflow.operators.etl import LONGEST_WAIT
@@ -22,6 +23,8 @@ from telemetry_airflow.operators.etl import LONGEST_WAIT
 if TYPE_CHECKING:
     from airflow.sdk import DAG
     from airflow.sdk.types import Operator
+
+    from telemetry.warehouse.ledger import LoadKind
 
 DAGS = INCLUDE.parent / "dags"
 HEAVY = {"aiobotocore", "boto3", "botocore", "httpx", "numpy", "pandas", "psycopg", "psycopg2", "pyarrow"}
@@ -102,6 +105,21 @@ class TestPolicy:
 
         interval = coerce_to_core_timetable(dags[dag_id].timetable).infer_manual_data_interval(run_after=NOON)
         assert interval.start < interval.end <= NOON
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dag_runs_by_the_stream_s_own_schedule_or_by_the_default(dags: dict[str, DAG], kind: LoadKind) -> None:
+    from telemetry_airflow.dag_factory import stream_dag
+
+    schedules = {"hourly": "5 * * * *", "daily": "0 12 * * *", "queue": "10,40 * * * *"}
+    stream = STREAMS["telemetry"].model_copy(update={"schedules": StreamSchedules.model_validate(schedules)})
+    assert schedule(stream_dag(stream, kind, max_active_runs=1, doc="")) == schedules[kind]
+    assert schedule(dags[f"telemetry_{kind}"]) == getattr(load_settings().schedules, kind)
+
+
+def schedule(dag: DAG) -> object:
+    """Its cron expression."""
+    return getattr(dag.timetable, "expression", None)
 
 
 @pytest.mark.parametrize("dag_id", STREAM_DAG_IDS)

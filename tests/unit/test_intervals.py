@@ -57,13 +57,13 @@ TICK = Run(at("2026-11-22T10:05"), at("2026-11-22T10:00"), at("2026-11-22T10:05"
     ],
 )
 def test_the_interval_of_a_run(kind: LoadKind, run: Run, partition: str | None, start: str, end: str) -> None:
-    assert interval_of(kind, run, partition) == Interval(at(start), at(end))
+    assert interval_of("telemetry", kind, run, partition) == Interval(at(start), at(end))
 
 
 @pytest.mark.parametrize(("kind", "partition"), [("hourly", "2020-02-30T05"), ("daily", "2020-02-30")])
 def test_a_day_that_does_not_exist_is_refused(kind: LoadKind, partition: str) -> None:
     with pytest.raises(TelemetryError, match=f"{partition}.*Example: 2020-07-13"):
-        interval_of(kind, BY_HAND, partition)
+        interval_of("telemetry", kind, BY_HAND, partition)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_manual_queue_run_has_the_interval_of_the_settings(tmp_path: Path, mon
     path = tmp_path / "settings.yaml"
     path.write_text(SETTINGS.read_text().replace("*/5 * * * *", "*/15 * * * *"))
     monkeypatch.setattr(load_settings, "__defaults__", (path, {}))
-    assert interval_of("queue", BY_HAND) == Interval(at("2026-11-22T10:00"), at("2026-11-22T10:15"))
+    assert interval_of("telemetry", "queue", BY_HAND) == Interval(at("2026-11-22T10:00"), at("2026-11-22T10:15"))
 
 
 @pytest.mark.parametrize(

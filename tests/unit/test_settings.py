@@ -31,6 +31,12 @@ def changed(folder: Path, old: str, new: str) -> Path:
         ("  prefix: iot ", "  prefix: a-prefix-too-long ", "names.prefix: String should have at most 14 characters"),
         ('  queue: "{prefix}-{stream}', '  queue: "{prefix}', "names.queue: String should match pattern"),
         ("  trailing_days: 7", "  trailing_weeks: 1", "quality.trailing_days: Field required"),
+        ("volume_history_days_min: 3", "volume_history_days_min: 8", "quality.volume_history_days_min: 8 is more than"),
+        (
+            'hourly: "0 * * * *"',
+            'hourly: "0 */6 * * *"',
+            "schedules.hourly: '0 */6 * * *' is not a cron expression that",
+        ),
         ("{prefix}-{stream}-queue-age", "{prefix}-queue-age", "is not unique for each stream"),
         ("{prefix}-{stream}-{lane}-unaccounted", "{prefix}-{stream}-unaccounted", "is not unique for each lane"),
         ('Lane: "{lane}"', 'Lane: "{line}"', "alarms.unaccounted_messages.dimensions.Lane: String should match"),
@@ -50,6 +56,7 @@ def test_every_stream_and_lane_has_alarms_of_its_own() -> None:
     each = [1 if alarm.each == "stream" else len(Lane) for alarm in settings.alarms.values()]
     assert len(alarms) == len(streams) * sum(each)
     assert all(len(name) <= 255 and name.startswith("iot-") for name in alarms)
+    assert alarms["iot-telemetry-queue-age"]["Threshold"] == 1800
     lake = alarms["iot-telemetry-lake-unaccounted-messages"]
     assert lake["Dimensions"] == [{"Name": "Lane", "Value": "lake"}, {"Name": "Stream", "Value": "telemetry"}]
     assert lake["Threshold"] == 0

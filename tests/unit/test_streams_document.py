@@ -64,6 +64,17 @@ def test_names_and_templates_are_those_of_the_settings() -> None:
     assert not [text for text in texts if "{" in text.replace("!{", "").replace("${", "")]
 
 
+def test_a_stream_s_objects_are_kept_as_long_as_its_file_or_the_settings_say(include: Path) -> None:
+    def kept() -> dict[str, int | None]:
+        return {name: told["lake_days"] for name, told in streams_document(include)["streams"].items()}
+
+    assert kept() == {"environment": None, "telemetry": None}
+    settings, stream = include / SETTINGS.name, include / STREAMS.name / "telemetry.yaml"
+    settings.write_text(settings.read_text().replace("lake_days: null", "lake_days: 400"))
+    stream.write_text(f"{stream.read_text()}retention: {{lake_days: 30}}\n")
+    assert kept() == {"environment": 400, "telemetry": 30}
+
+
 def test_tables_have_the_columns_of_the_parquet_files(include: Path) -> None:
     formats = {FieldType.timestamp: ", format: iso8601"}
     lines = "".join(f"  a_{type_}: {{type: {type_}{formats.get(type_, '')}}}\n" for type_ in FieldType)

@@ -21,6 +21,7 @@ from telemetry.config.settings import Settings
 from telemetry.interval import Interval, Lane
 from telemetry.warehouse.connection import Connection
 from telemetry.warehouse.load_object_days import count_accounted
+from telemetry.warehouse.load_objects import count_history_records
 from telemetry.warehouse.queue_messages import known_messages
 
 COUNTS_MAX = 3
@@ -112,8 +113,9 @@ class LaneCounter:
         accounted = count_accounted(
             self.connection, self.stream, lane, received=self.scope.received, history=self.scope.history
         )
+        loaded_history = count_history_records(self.connection, self.stream, lane, self.scope.history)
         return LaneSums(
-            published=published + unloaded.history_records,
+            published=published + unloaded.history_records + loaded_history,
             accounted=accounted.messages,
             loaded=accounted.loaded,
             duplicate=accounted.duplicate,

@@ -35,8 +35,8 @@ class Messages(NamedTuple):
 
 
 class Unloaded(NamedTuple):
-    """The messages in objects that the ledger lacks. ``history_records`` are those of all history objects, loaded or
-    not: so many were written into the lake, as others were published.
+    """The messages in objects that the ledger lacks. ``history_records`` are the records of the history objects among
+    them.
     """
 
     messages: Messages
@@ -60,9 +60,10 @@ class UnloadedObjects:
         missing: list[str] = []
         for page in chain.from_iterable(map(self._pages, self._prefixes(lane, scope))):
             keys = [key for key in page if _may_hold_messages(key, scope)]
-            history += sum(history_records(key) or 0 for key in keys if hour_of(key).date() in scope.history)
             loaded = loaded_keys(self.connection, self.bucket, keys)
-            missing += (key for key in keys if key not in loaded)
+            lacking = [key for key in keys if key not in loaded]
+            history += sum(history_records(key) or 0 for key in lacking if hour_of(key).date() in scope.history)
+            missing += lacking
         with ThreadPoolExecutor(READERS) as pool:
             found = list(pool.map(partial(self._read, scope=scope), missing))
         ids = frozenset(chain.from_iterable(messages.ids for messages in found))

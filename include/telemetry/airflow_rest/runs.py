@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from telemetry.airflow_rest.client import AirflowClient
 from telemetry.airflow_rest.schedule import refuse_early
+from telemetry.contracts.loader import find_stream
 from telemetry.errors import TelemetryError
 from telemetry.interval import Interval
 from telemetry.waiting import wait_until
@@ -164,7 +165,7 @@ class AirflowApi(AirflowClient):
         """
         if first > last:
             raise TelemetryError(f"The first day, {first}, is after the last day, {last}.")
-        refuse_early(last, datetime.now(UTC))
+        refuse_early(find_stream(dag_id.removesuffix("_daily")), last, datetime.now(UTC))
         self._settle_earlier_backfills(dag_id)
         under_way = {"run_type": ["scheduled", "backfill"], "state": ["queued", "running"]}
         for run in self._daily_runs(dag_id, first, last, **under_way):

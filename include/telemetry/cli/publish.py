@@ -87,7 +87,7 @@ def simulate(
     from telemetry.devices.simulate import simulate as simulated
 
     contract = find_stream(stream)
-    span = past_span(days, datetime.now(UTC)) if days else live_span()
+    span = past_span(contract, days, datetime.now(UTC)) if days else live_span()
     simulation = Simulation(contract, messages, span.start, span.end, devices, duplicate, late, malformed, seed)
     if days:
         write_into_lake(contract, simulated(simulation), messages)

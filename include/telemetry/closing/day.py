@@ -55,6 +55,7 @@ def close_day(
         DayNotReadyError: the day is not over, messages of it are still in the queue, or the dead letters cannot be
             counted.
     """
+    settings = settings.for_stream(stream)
     if now < Interval.day(day).end:
         raise DayNotReadyError(f"{day} is not over yet.", "It can be closed after midnight UTC.")
     reconciler = Reconciler(connection, deployment, settings, stream.stream, day, now.astimezone(UTC))

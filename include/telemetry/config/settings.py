@@ -11,14 +11,27 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from telemetry.config.names import Names
+from telemetry.contracts.model import Stream
+from telemetry.contracts.stream_settings import (
+    DailySchedule,
+    DeviceCount,
+    HourlySchedule,
+    LakeDays,
+    Positive,
+    QueueSchedule,
+    Rate,
+    RatioHigh,
+    RatioLow,
+    RollupDays,
+    TrailingDays,
+    check_history,
+)
 from telemetry.errors import TelemetryError
 from telemetry.paths import SETTINGS
 from telemetry.yaml_documents import StrictModel, load_document
 
 BUFFER_SECONDS = "TELEMETRY_FIREHOSE_BUFFER_SECONDS"
 BUFFER_SECONDS_MAX = 900
-Positive = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(ge=0, le=1)]
 TEMPLATE = r"^([^{}]|\{(prefix|stream|lane|queue|dead_letter_queue)\})+$"
 
 
@@ -88,9 +101,9 @@ class Transform(StrictModel):
 class Schedules(StrictModel):
     """When the DAGs run, as cron expressions in UTC, and when an hour is settled."""
 
-    queue: str
-    hourly: str
-    daily: str
+    queue: QueueSchedule
+    hourly: HourlySchedule
+    daily: DailySchedule
     maintenance: str
     delivery_margin_seconds: Annotated[int, Field(ge=0)]
     look_back_hours: Annotated[int, Field(ge=0)]
@@ -105,26 +118,32 @@ class Maintenance(StrictModel):
 
 
 class Retention(StrictModel):
-    """How long rows are kept: forever where there is no number."""
+    """How long rows are kept, and objects in S3 on AWS: forever where there is no number."""
 
     message_ids_days: Positive
     readings_months: Positive | None
     quarantine_days: Positive | None
+    lake_days: LakeDays | None
 
 
 class Quality(StrictModel):
     """The bounds of the quality checks of a closed day."""
 
-    rollup_days: Annotated[int, Field(ge=1, le=31)]
-    trailing_days: Annotated[int, Field(ge=1, le=366)]
+    rollup_days: RollupDays
+    trailing_days: TrailingDays
     volume_history_days_min: Positive
-    volume_ratio_low: Annotated[float, Field(ge=0, le=1)]
-    volume_ratio_high: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    volume_ratio_low: RatioLow
+    volume_ratio_high: RatioHigh
     null_rate_max: Rate
     out_of_range_rate_max: Rate
     quarantine_rate_max: Rate
     surplus_rate_max: Rate
-    silent_devices_max: Annotated[int, Field(ge=0)]
+    silent_devices_max: DeviceCount
+
+    @model_validator(mode="after")
+    def _compares_with_enough_days(self) -> Self:
+        check_history(self.trailing_days, self.volume_history_days_min)
+        return self
 
 
 class Alarm(StrictModel):
@@ -145,6 +164,8 @@ class Alarm(StrictModel):
         "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"
     ]
     threshold: Annotated[float, Field(allow_inf_nan=False)]
+    threshold_unit: Literal["metric", "queue_interval"] = "metric"
+    """The metric's own, or the longest time between two runs of the stream's queue DAG."""
     period_seconds: Annotated[int, Field(ge=60, le=86400, multiple_of=60)]
     periods: Positive
     missing_data: Literal["missing", "ignore", "breaching", "notBreaching"]
@@ -183,6 +204,15 @@ class Settings(StrictModel):
                 f"queue.retention_seconds ({longest.days} days): a redelivered message would be counted twice"
             )
         return self
+
+    def for_stream(self, stream: Stream) -> Self:
+        """The settings of one stream: what its file sets, in place of the defaults. All else is the same for all."""
+        own = {
+            "quality": self.quality.model_copy(update=stream.quality.own()),
+            "retention": self.retention.model_copy(update=stream.retention.own()),
+            "schedules": self.schedules.model_copy(update=stream.schedules.own()),
+        }
+        return self.model_copy(update=own)
 
     @property
     def partition_grace(self) -> timedelta:

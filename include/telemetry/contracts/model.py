@@ -13,6 +13,7 @@ from telemetry.contracts.encoding import DecodedBytes, Encoding, Json
 from telemetry.contracts.fields import ContractField, FieldType, with_default_paths
 from telemetry.contracts.json_path import Step, Wildcard, parse_path, parse_query
 from telemetry.contracts.parts import RECEIVED, Condition, Device, EventTime, KeyedList, Name, PayloadPath, as_list
+from telemetry.contracts.stream_settings import StreamQuality, StreamRetention, StreamSchedules
 from telemetry.contracts.times import TimeFormat
 from telemetry.interval import HOUR
 from telemetry.yaml_documents import FieldError, StrictModel
@@ -79,6 +80,12 @@ class Stream(StrictModel):
     """How far a device's clock may be ahead of the arrival of the message."""
     fields: Annotated[dict[Name, ContractField], Field(min_length=1)]
     """The columns by their names: lower case letters, digits and underscores, at most 40."""
+    quality: StreamQuality = StreamQuality()
+    """Bounds of the quality checks, in place of the defaults in ``include/settings.yaml``."""
+    retention: StreamRetention = StreamRetention()
+    """How long rows and objects are kept, in place of the defaults in ``include/settings.yaml``."""
+    schedules: StreamSchedules = StreamSchedules()
+    """When the DAGs run, in place of the defaults in ``include/settings.yaml``."""
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from telemetry.aws.queues import BATCH_MESSAGES, IDLE_RECEIVES
 from telemetry.config.settings import Settings, load_settings
 from telemetry.contracts.loader import load_streams
+from telemetry.contracts.model import Stream
 from telemetry.cost.fleet import SQS_STEP_BYTES, STEP_BYTES, Fleet, Traffic, steps, traffic
 from telemetry.cost.rates import Rates, load_rates
 from telemetry.cost.usage import Composition, CompositionName, Usage, load_usage
@@ -72,6 +73,7 @@ class Estimator:
         self._settings: Settings = load_settings(environment={})
         streams = load_streams()
         self._streams = len(streams)
+        self._queue_runs = {name: self._count_queue_runs(stream) for name, stream in streams.items()}
         # IoT Core meters a message with its topic.
         self.topic: str = streams[self._settings.simulator.stream].topic_of(device_id(1))
         self._name = composition
@@ -133,7 +135,7 @@ class Estimator:
         calls = month.messages / BATCH_MESSAGES
         received = calls * steps(BATCH_MESSAGES * month.record_bytes, SQS_STEP_BYTES)
         idle = self._drains(month) * CALLS_AT_ONCE * IDLE_RECEIVES
-        polls = self._queue_runs * self._streams
+        polls = sum(self._queue_runs.values())
         yield self._line("SQS", "sent by the topic rule", "sqs_request", sent)
         yield self._line("SQS", "received and deleted", "sqs_request", received + calls + idle + polls)
 
@@ -210,15 +212,14 @@ class Estimator:
 
     # How often the ETL runs
 
-    @property
-    def _queue_runs(self) -> float:
-        """Runs of a queue DAG in a month; its schedule is assumed to be regular."""
-        tick = Interval.tick(self._settings.schedules.queue, datetime(2026, 1, 1, tzinfo=UTC))
+    def _count_queue_runs(self, stream: Stream) -> float:
+        """Runs of a stream's queue DAG in a month; its schedule is assumed to be regular."""
+        tick = Interval.tick(self._settings.for_stream(stream).schedules.queue, datetime(2026, 1, 1, tzinfo=UTC))
         return self.usage.month_hours * HOUR / (tick.end - tick.start)
 
     def _drains(self, month: Traffic) -> float:
         """Runs of a queue DAG in a month that find messages."""
-        return min(month.messages, self._queue_runs)
+        return min(month.messages, self._queue_runs[self._settings.simulator.stream])
 
     def _loads(self, month: Traffic) -> Loads:
         """Each hour and each day is loaded once, the queue at every run that finds messages in it."""

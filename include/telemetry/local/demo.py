@@ -47,7 +47,7 @@ class Demo:
 
     def __init__(self, deployment: Deployment, loads: LoadRunner, tell: Callable[[str], object]) -> None:
         self._deployment, self._loads, self._tell = deployment, loads, tell
-        self._past = past_span(PAST_DAYS, datetime.now(UTC))
+        self._past = past_span(find_stream("telemetry"), PAST_DAYS, datetime.now(UTC))
 
     def run(self) -> int:
         """Publish and load all messages. A part that fails does not stop the others; returns how many failed."""

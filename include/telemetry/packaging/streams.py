@@ -65,7 +65,8 @@ def streams_document(include: Path = INCLUDE) -> dict[str, Any]:
         "lanes": list(Lane),
         "streams": {name: _stream(settings, stream) for name, stream in streams.items()},
         "alarms": [
-            {"runbook": key, **alarm.model_dump(exclude={"each"})} for key, alarm in expand_alarms(settings, streams)
+            {"runbook": key, **alarm.model_dump(exclude={"each", "threshold_unit"})}
+            for key, alarm in expand_alarms(settings, streams)
         ],
     }
 
@@ -82,6 +83,7 @@ def _stream(settings: Settings, stream: Stream) -> dict[str, Any]:
         "delivery_stream": names.delivery_stream(name),
         "prefix": layout.firehose_prefix(name),
         "error_prefix": layout.firehose_error_prefix(name),
+        "lake_days": settings.for_stream(stream).retention.lake_days,
         "tables": _tables(stream),
     }
 

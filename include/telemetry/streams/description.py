@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from telemetry.contracts.fields import ContractField
@@ -21,6 +22,7 @@ def describe(stream: Stream) -> dict[str, str]:
         "readings": stream.readings or "",
         "table": stream.table,
         "description": stream.description,
+        "settings": "; ".join(describe_settings(stream)),
     }
 
 
@@ -37,6 +39,16 @@ def describe_fields(stream: Stream) -> list[dict[str, Any]]:
         }
         for name, field in stream.fields.items()
     ]
+
+
+def describe_settings(stream: Stream) -> Iterator[str]:
+    """What the stream sets for itself, in place of the defaults."""
+    for name, section in (
+        ("quality", stream.quality),
+        ("retention", stream.retention),
+        ("schedules", stream.schedules),
+    ):
+        yield from (f"{name}.{key}: {'null' if value is None else value}" for key, value in section.own().items())
 
 
 def describe_device(device: Device) -> str:

@@ -8,7 +8,8 @@ from datetime import date
 from itertools import islice
 from typing import NamedTuple
 
-from telemetry.interval import Interval
+from telemetry.interval import DayRange, Interval, Lane
+from telemetry.lake.history import NAME
 from telemetry.lake.raw_object import RawObject
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 
@@ -134,6 +135,21 @@ def count_rows(cursor: Cursor, stream: str, interval: Interval) -> RowCounts:
         (stream, interval.start, interval.end),
     )
     return RowCounts(*cursor.fetchall()[0])
+
+
+def count_history_records(connection: Connection, stream: str, lane: Lane, days: DayRange) -> int:
+    """Count the records of a lane's history objects in the partitions of these days, by the objects' names.
+
+    So many were written into the lake, as others were published. S3 may have deleted the objects since.
+    """
+    with transaction(connection) as cursor:
+        cursor.execute(
+            """SELECT coalesce(sum(substring(key FROM %(name)s)::bigint), 0)::bigint FROM load_objects
+            WHERE stream = %(stream)s AND lane = %(lane)s AND key ~ %(name)s
+            AND (partition_start AT TIME ZONE 'UTC')::date BETWEEN %(first)s AND %(last)s""",
+            {"name": NAME.pattern, "stream": stream, "lane": lane, "first": days.first, "last": days.last},
+        )
+        return int(cursor.fetchall()[0][0])
 
 
 def count_partitions(connection: Connection, stream: str) -> int:

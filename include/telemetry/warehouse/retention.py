@@ -9,7 +9,7 @@ Loads and objects stay: they are the ledger. What is dropped of the readings and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,8 +17,8 @@ from typing import Literal
 
 from psycopg2 import sql
 
-from telemetry.config.settings import Retention
-from telemetry.contracts.model import Stream
+from telemetry.config.settings import Settings
+from telemetry.contracts.loader import StreamFiles
 from telemetry.warehouse.connection import Connection, Cursor, transaction
 from telemetry.warehouse.table_partitions import Month, default_name, locked, partition_name, partitions_before
 from telemetry.warehouse.tables import table_exists
@@ -39,21 +39,31 @@ class Removed:
 
 
 def apply_retention(
-    connection: Connection, streams: Iterable[Stream], retention: Retention, now: datetime | None = None
+    connection: Connection, files: StreamFiles, settings: Settings, now: datetime | None = None
 ) -> Removed:
-    """Take away what is older than the settings say. Run again, it finds nothing.
+    """Take away what is older than the streams' files or the settings say. Run again, it finds nothing.
 
     A message id is kept for longer than the message can come again. Readings go by whole months of their event time.
+    The settings alone hold for quarantined rows of streams whose file is gone. While any file is faulty, its stream
+    cannot be told from these: what belongs to neither stays.
     """
     now = now or datetime.now(UTC)
-    readings = quarantined = 0
-    if retention.readings_months is not None:
-        first_kept = Month.of(now).plus(-retention.readings_months)
-        readings = sum(drop_readings(connection, one.stream, one.table, first_kept) for one in streams)
-    if retention.quarantine_days is not None:
-        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        quarantined = drop_quarantine(connection, midnight - timedelta(days=retention.quarantine_days))
-    message_ids = forget_messages(connection, now - timedelta(days=retention.message_ids_days))
+    own = {name: settings.for_stream(stream).retention for name, stream in files.streams.items()}
+    readings = sum(
+        drop_readings(connection, name, files.streams[name].table, Month.of(now).plus(-retention.readings_months))
+        for name, retention in own.items()
+        if retention.readings_months is not None
+    )
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    quarantined = sum(
+        drop_quarantine(connection, midnight - timedelta(days=retention.quarantine_days), [name])
+        for name, retention in own.items()
+        if retention.quarantine_days is not None
+    )
+    if settings.retention.quarantine_days is not None and not files.faults:
+        before = midnight - timedelta(days=settings.retention.quarantine_days)
+        quarantined += drop_quarantine(connection, before, list(own), others=True)
+    message_ids = forget_messages(connection, now - timedelta(days=settings.retention.message_ids_days))
     return Removed(message_ids, readings, quarantined)
 
 
@@ -95,18 +105,24 @@ def drop_readings(connection: Connection, stream: str, table: str, first_kept: M
             return dropped
 
 
-def drop_quarantine(connection: Connection, before: datetime, at_once: int = AT_ONCE) -> int:
-    """Drop what was quarantined before then; how many. A row that is being replayed stays for the next time."""
+def drop_quarantine(
+    connection: Connection, before: datetime, streams: Sequence[str], *, others: bool = False, at_once: int = AT_ONCE
+) -> int:
+    """Drop what was quarantined before then, of these streams or of all others; how many.
+
+    A row that is being replayed stays for the next time.
+    """
     dropped = 0
     while True:
         with transaction(connection) as cursor:
             cursor.execute(
                 """WITH gone AS (
                     DELETE FROM quarantine WHERE quarantine_id IN (
-                        SELECT quarantine_id FROM quarantine WHERE created_at < %s LIMIT %s FOR UPDATE SKIP LOCKED)
+                        SELECT quarantine_id FROM quarantine
+                        WHERE created_at < %s AND (stream = ANY(%s)) <> %s LIMIT %s FOR UPDATE SKIP LOCKED)
                     RETURNING stream)
                 SELECT stream, count(*) FROM gone GROUP BY stream ORDER BY stream""",
-                (before, at_once),
+                (before, list(streams), others, at_once),
             )
             numbers: list[tuple[str, int]] = cursor.fetchall()
             for stream, number in numbers:

@@ -39,7 +39,7 @@ class CloseDayOperator(BaseOperator):
             AirflowException: the function failed, or the day cannot be closed yet.
             AirflowFailException: messages are unaccounted for, or the run's ``partition`` is no day.
         """
-        interval = interval_in(context, "daily")
+        interval = interval_in(context, self.stream, "daily")
         day = interval.start.date().isoformat()
         if interval.end > datetime.now(UTC):
             raise AirflowSkipException(f"{day} is not over yet. The daily run that follows it closes it.")

@@ -47,7 +47,7 @@ class _LoadOperator(BaseOperator):
             connection,
             stream=self.stream,
             kind=self.kind,
-            interval=interval_in(context, self.kind),
+            interval=interval_in(context, self.stream, self.kind),
             dag_id=run.dag_id,
             run_id=run.run_id,
             attempt=run.clear_number or 0,
@@ -72,7 +72,7 @@ class EtlOperator(_LoadOperator):
         with connect(deployment.database_secret) as connection:
             load = self.open_load(connection, context)
         context["ti"].xcom_push(LOAD_ID, load.load_id)
-        document = input_of(self.stream, self.kind, interval_in(context, self.kind))
+        document = input_of(self.stream, self.kind, interval_in(context, self.stream, self.kind))
         arn = start_or_attach(deployment.state_machine_arn, load.execution_name, document)
         context["ti"].xcom_push(EXECUTION_ARN, arn)
         self.log.info("Load %s is the execution %s.", load.load_id, arn)

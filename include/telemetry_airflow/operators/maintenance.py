@@ -82,7 +82,7 @@ class RetentionOperator(BaseOperator):
         from telemetry.warehouse.retention import apply_retention
 
         with connect(Deployment.from_environment().database_secret, application_name="maintenance") as connection:
-            removed = asdict(apply_retention(connection, read_streams().streams.values(), load_settings().retention))
+            removed = asdict(apply_retention(connection, read_streams(), load_settings()))
         self.log.info("Taken away: %s", removed)
         return removed
 

@@ -33,7 +33,8 @@ class _SensingOperator(BaseOperator):
     def hours(self, context: Context, kind: LoadKind) -> list[datetime]:
         """The hours at which the run's load is to look."""
         look_back_hours = load_settings().schedules.look_back_hours
-        return hours_of(kind, interval_in(context, kind), look_back_hours=look_back_hours, now=datetime.now(UTC))
+        interval = interval_in(context, self.stream, kind)
+        return hours_of(kind, interval, look_back_hours=look_back_hours, now=datetime.now(UTC))
 
     def count_objects(self, kind: LoadKind, hours: list[datetime]) -> tuple[int, int]:
         """The objects of those hours: how many there are, and how many of them the ledger lacks."""
@@ -70,7 +71,7 @@ class AwaitHourOperator(_SensingOperator):
             AirflowSkipException: nothing arrived, or all of it is loaded.
             AirflowFailException: the run's ``partition`` is no hour.
         """
-        interval = interval_in(context, "hourly")
+        interval = interval_in(context, self.stream, "hourly")
         settled = settled_at(interval, context["dag_run"].run_after, load_settings().partition_grace)
         if settled > (now := datetime.now(UTC)):
             self.log.info("The hour from %s is settled at %s.", interval.start, settled)

@@ -10,14 +10,24 @@ locals {
 
   query_results = "athena-results"
 
-  # Readings are kept forever, in ever colder storage.
+  # What is kept moves to ever colder storage.
   colder = {
     raw-lake  = { "${var.folders.raw}/" = var.transition_days }
     processed = { "${var.folders.processed}/" = var.transition_days }
   }
-  expired = {
-    processed = { "${var.folders.manifests}/" = 90, "${local.query_results}/" = 30 }
+  # A stream's objects are kept as long as its file or settings.yaml says, and forever if neither does.
+  stream_folders = {
+    raw-lake  = [var.folders.raw, var.folders.queue, var.folders.raw_errors, var.folders.rule_errors]
+    processed = [var.folders.processed, var.folders.quarantine]
   }
+  stream_expired = {
+    for purpose, folders in local.stream_folders : purpose => merge([
+      for name, stream in var.streams : { for folder in folders : "${folder}/${name}/" => stream.lake_days } if stream.lake_days != null
+    ]...)
+  }
+  expired = merge(local.stream_expired, {
+    processed = merge(local.stream_expired.processed, { "${var.folders.manifests}/" = 90, "${local.query_results}/" = 30 })
+  })
 }
 
 module "bucket" {

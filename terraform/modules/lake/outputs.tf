@@ -13,6 +13,11 @@ output "artefact_bucket" {
   value       = module.bucket["artefacts"]
 }
 
+output "expired_after_days" {
+  description = "Age in days at which objects of the lake's buckets are deleted, by bucket and prefix."
+  value       = local.expired
+}
+
 output "glue_database" {
   description = "Name of the Glue database."
   value       = aws_glue_catalog_database.this.name

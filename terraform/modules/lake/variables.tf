@@ -20,12 +20,21 @@ variable "key_arn" {
 
 variable "folders" {
   description = "The folders of both lake buckets, as the functions use them."
-  type        = object({ raw = string, processed = string, manifests = string })
+  type = object({
+    raw         = string
+    queue       = string
+    processed   = string
+    quarantine  = string
+    manifests   = string
+    raw_errors  = string
+    rule_errors = string
+  })
 }
 
 variable "streams" {
-  description = "Every stream's Glue tables by name: the folder with the objects, the path of a partition in it, and the columns."
+  description = "Every stream: the days for which its objects are kept (null: forever), and its Glue tables by name, each with the folder of its objects, the path of a partition in it, and the columns."
   type = map(object({
+    lake_days = number
     tables = map(object({
       description = string
       format      = string
