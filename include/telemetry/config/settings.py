@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from telemetry.config.names import Names
 from telemetry.contracts.model import Stream
 from telemetry.contracts.stream_settings import (
+    QUEUE_DAYS_MAX,
     DailySchedule,
     DeviceCount,
     HourlySchedule,
@@ -49,7 +50,7 @@ class Queue(StrictModel):
     """
 
     visibility_timeout_seconds: Annotated[int, Field(ge=0, le=43200)]
-    retention_seconds: Annotated[int, Field(ge=60, le=1209600)]
+    retention_seconds: Annotated[int, Field(ge=60, le=QUEUE_DAYS_MAX * 86400)]
     max_receive_count: Annotated[int, Field(ge=1, le=1000)]
     message_bytes_max: Annotated[int, Field(ge=1024, le=262144)]
 

@@ -19,9 +19,10 @@ TrailingDays = Annotated[int, Field(ge=1, le=366)]
 RatioLow = Annotated[float, Field(ge=0, le=1)]
 RatioHigh = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 DeviceCount = Annotated[int, Field(ge=0)]
-LakeDays = Annotated[int, Field(ge=14)]
-"""At least as long as SQS can keep a message (API reference, SetQueueAttributes): after an outage, S3 must not have
-deleted what the queue still has."""
+QUEUE_DAYS_MAX: Final = 14
+"""The longest that SQS keeps a message (API reference, SetQueueAttributes)."""
+LakeDays = Annotated[int, Field(ge=QUEUE_DAYS_MAX)]
+"""After an outage, S3 must not have deleted what the queue still has."""
 
 _MINUTE: Final = r"[0-5]?\d"
 _HOUR: Final = r"([01]?\d|2[0-3])"
