@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebook down test terraform-test faults breaks soak package deploy lint format lock
+.PHONY: help setup demo notebook down test terraform-test faults breaks soak bench package deploy lint format lock
 
 VENV := .venv
 EMULATOR_VENV := .venv-emulator
@@ -54,6 +54,9 @@ breaks: setup ## break each promise on purpose: the fault suite must fail (BREAK
 
 soak: setup ## publish 200 messages a second and kill parts at random for 10 minutes (SOAK="--minutes 2 --seed 7")
 	PYTHONPATH=tests $(VENV)/bin/python -m faults.soak $(SOAK)
+
+bench: setup ## rows a second of the transformation (BENCH="--against COMMIT" compares; --rounds, --rows, --stream)
+	PYTHONPATH=tests $(VENV)/bin/python -m benchmarks.transform $(BENCH)
 
 package: setup ## what Terraform and MWAA take, in dist/ (PACKAGE="--airflow 3.2.1")
 	@$(TELEMETRY) package $(PACKAGE)

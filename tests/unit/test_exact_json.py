@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from telemetry.contracts.model import Stream
 from telemetry.contracts.reader import Arrival
 from telemetry.contracts.validate import Reading
-from telemetry.encodings.exact_json import ExactNumber, decode, dumps, restored, storable
+from telemetry.encodings.exact_json import ExactNumber, decode, decode_plainly, dumps, restored, storable
 from telemetry.lake.payloads import compile_payload_reader
 
 LATEST = datetime(2026, 6, 1, tzinfo=UTC)
@@ -132,3 +132,14 @@ def test_an_exponent_beyond_all_bounds_is_kept_as_it_is_written(text: str) -> No
 def test_a_number_that_is_exactly_a_double_or_integer_stays_one(text: str) -> None:
     assert decode(text.encode()) == orjson.loads(text)
     assert type(decode(text.encode())) is type(orjson.loads(text))
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**64 - 1)), st.booleans())
+def test_all_that_a_double_or_an_integer_holds_is_read_in_one_step(numbers: list[float], compact: bool) -> None:
+    text = json.dumps(numbers, separators=(",", ":") if compact else None).encode()
+    assert decode_plainly(text) == numbers
+
+
+@pytest.mark.parametrize("number", ["0.10000000000000000001", "18446744073709551617", "1e400", "58.200000762939454"])
+def test_a_number_that_neither_holds_is_not_read_in_one_step(number: str) -> None:
+    assert decode_plainly(f'{{"x": {number}}}'.encode()) is None

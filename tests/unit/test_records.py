@@ -11,6 +11,7 @@ import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ def check(payload: Any) -> Outcome:
     return GOOD if "ok" in payload else Reject(Reason.missing_field, "")
 
 
-read_framed = framed(lambda text, _: check_items(text, check))
+read_framed = framed(lambda text, _: check_items(orjson.loads(text), text, check))
 LATEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 

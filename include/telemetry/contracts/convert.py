@@ -64,7 +64,8 @@ def time_converter(event_time: EventTime) -> Convert:
     """The conversion of the event time to UTC, to the nearest microsecond (ISO 8601: further digits are dropped)."""
     formats, earliest = event_time.formats, event_time.earliest or EPOCH
     read = time_reader(formats, event_time.timezone, text="text" in event_time.accept)
-    return _time("event_time", read, earliest, formats, text="text" in event_time.accept)
+    convert = _time("event_time", read, earliest, formats, text="text" in event_time.accept)
+    return _rfc3339(earliest, convert) if formats == [TimeFormat.iso8601] else convert
 
 
 def _base_converter(name: str, field: ContractField) -> Convert:
@@ -91,16 +92,12 @@ def _time(name: str, read: Convert, earliest: datetime, formats: list[str], *, t
     types: set[type] = set()
     types |= {int, float, ExactNumber} if epochs else set()
     types |= {str} if text or len(epochs) < len(formats) else set()
-    is_iso = formats == [TimeFormat.iso8601]
 
     def convert(value: Any) -> datetime:
         if type(value) not in types and not _is_escaped(value):
             raise Rejected(Reason.wrong_type, f"{name} is {json_name(value)}, not {' or '.join(formats)}")
         try:
-            if is_iso and RFC3339.fullmatch(value):
-                time = datetime.fromisoformat(value.upper()).astimezone(UTC)
-            else:
-                time = read(float(value) if type(value) is ExactNumber else value)
+            time: datetime = read(float(value) if type(value) is ExactNumber else value)
         except (ValueError, TypeError, OverflowError, OSError) as error:
             said = str(error) if str(error).startswith(("is ", "has ")) else "is no time that can be stored"
             raise Rejected(Reason.bad_timestamp, f"{name} {said}") from None
@@ -109,6 +106,25 @@ def _time(name: str, read: Convert, earliest: datetime, formats: list[str], *, t
         return time
 
     return convert
+
+
+def _rfc3339(earliest: datetime, convert: Convert) -> Convert:
+    """Python's own reader first, which is faster and gives the same."""
+
+    def convert_quickly(value: Any) -> datetime:
+        if type(value) is str and RFC3339.fullmatch(value):
+            try:
+                time = datetime.fromisoformat(value.upper())
+                moment = time if time.tzinfo is UTC else time.astimezone(UTC)
+            except (ValueError, OverflowError):
+                pass
+            else:
+                if moment >= earliest:
+                    return moment
+        converted: datetime = convert(value)
+        return converted
+
+    return convert_quickly
 
 
 def _is_escaped(value: Any) -> bool:
@@ -197,13 +213,14 @@ def _double(name: str, bounds: tuple[float, float]) -> Convert:
     low, high = bounds
 
     def convert(value: Any) -> float:
-        if type(value) not in (float, int):
+        if type(value) is not float and type(value) is not int:
             if type(value) is not ExactNumber:
                 raise Rejected(Reason.wrong_type, f"{name} is {json_name(value)}, not a number")
             value = float(value)
         if not low <= value <= high:
             raise Rejected(Reason.out_of_range, f"{name} is {value}, not within {low:g} to {high:g}")
-        return float(value)
+        number: float = value if type(value) is float else float(value)
+        return number
 
     return convert
 

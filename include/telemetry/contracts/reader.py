@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from telemetry.contracts import topics
@@ -14,6 +14,7 @@ from telemetry.contracts.one_reading import Source, compile_reading
 from telemetry.contracts.places import Found, matches
 from telemetry.contracts.prepare import compile_preparation
 from telemetry.contracts.reasons import Reason, Reject, Rejected
+from telemetry.contracts.times import EPOCH
 from telemetry.contracts.validate import Outcome
 from telemetry.encodings.exact_json import dumps
 
@@ -23,11 +24,19 @@ ITEMS = parse_query("$[*]")
 
 
 class Arrival(NamedTuple):
-    """How a message came: its topic and when the topic rule took it, as far as is known, and its latest event time."""
+    """How a message came: its topic and when the topic rule took it, as far as is known, and its latest event time.
+
+    ``received`` is a moment, or milliseconds since 1970, of which few streams need the moment.
+    """
 
     topic: str | None
-    received_at: datetime | None
+    received: datetime | int | None
     latest: datetime
+
+    @property
+    def received_at(self) -> datetime | None:
+        """When the topic rule took the message."""
+        return EPOCH + timedelta(milliseconds=self.received) if isinstance(self.received, int) else self.received
 
 
 class Filtered(NamedTuple):
@@ -52,10 +61,8 @@ def compile_reader(stream: Stream) -> Read:
                 return [Filtered()]
             found = find(payload)
             prepare_payload(payload)
-            return [
-                _guarded(read_one, one, Source(payload, levels, *arrival)) if isinstance(one, Found) else one
-                for one in found
-            ]
+            source = Source(payload, levels, arrival.topic, arrival.received_at, arrival.latest)
+            return [_guarded(read_one, one, source) if isinstance(one, Found) else one for one in found]
         except Rejected as rejected:
             return [rejected.reject]
         except RecursionError:
@@ -78,10 +85,10 @@ def _guarded(read_one: Callable[[Found, Source], Outcome], found: Found, source:
 
 def _finder(stream: Stream) -> Callable[[Any], list[Found | Reject]]:
     """Finds the readings. What stands beside them is kept with each, so it is bounded while they are found."""
-    query = parse_query(stream.readings) if stream.readings else None
+    query, reads_items = parse_query(stream.readings) if stream.readings else None, stream.reads_items
 
     def find(payload: Any) -> list[Found | Reject]:
-        if query is None and (type(payload) is not list or stream.reads_items):
+        if query is None and (type(payload) is not list or reads_items):
             return [Found(payload, (), {})]
         found: list[Found | Reject] = []
         repeated = 0

@@ -24,6 +24,8 @@ NUMERIC_DIGITS: Final = 1000
 _DIGITS: Final = bytes.maketrans(b"123456789.E", b"0000000000e")
 _LONG: Final = b"0" * 17
 _EXPONENT: Final = b"0e"
+_LONG_NUMBER: Final = re.compile(rb"-?[0-9][0-9.]{16,}(?:[eE][+-]?[0-9]+)?|-?[0-9][0-9.]*[eE][+-]?[0-9]+")
+"""Each number that has so many digits or an exponent; and what looks like one within a text."""
 _NAN: Final = re.compile(
     rb'"(?:[^"\\]|\\.)*"|(?P<sign>-?)(?<![\w.])(?P<word>nan|inf(?:inity)?)(?![\w.])', re.IGNORECASE
 )
@@ -79,26 +81,66 @@ def decode(text: bytes, *, allow_nan: bool = False) -> Any:
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
-        if not (allow_nan or b"\\u" in text or may_be_inexact(text)):
+        if not (allow_nan or b"\\u" in text or _has_long_numbers(text)):
             raise
         found = _decode_slowly(text, allow_nan=allow_nan)
         if found is None:
             raise
         return storable(found[0])
-    if may_be_inexact(text) and (found := _decode_slowly(text, allow_nan=False)):
+    is_exact = not _has_long_numbers(text) or _is_exact(text, document)
+    if not is_exact and (found := _decode_slowly(text, allow_nan=False)):
         document = found[0]
-    return storable(document) if may_be_unstorable(text) else document
+    return document if is_exact and not _has_escapes(text) else storable(document)
 
 
-def may_be_unstorable(text: bytes) -> bool:
-    """Whether a JSON text may hold what ``storable`` changes; often it does not."""
-    return b"\\u" in text or b"$json" in text or may_be_inexact(text)
+def decode_plainly(text: bytes) -> Any:
+    """What ``decode`` gives, where that takes one step: for nearly all payloads. Else ``None``, also for ``null``."""
+    if _has_escapes(text):
+        return None
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:  # also at a byte order mark
+        return None
+    return document if not _has_long_numbers(text) or _is_exact(text, document) else None
 
 
-def may_be_inexact(text: bytes) -> bool:
-    """Whether a number in the text may have more digits than a double, or an exponent; often it has not."""
+def _has_escapes(text: bytes) -> bool:
+    """Whether it may hold a text or a name that ``storable`` changes."""
+    return b"\\u" in text or b"$json" in text
+
+
+def _is_exact(text: bytes, document: Any) -> bool:
+    """Whether all numbers of a JSON text are exactly those of ``document``, which orjson has read.
+
+    They are where orjson writes the same text again, as it does for what most software sends: it writes each number
+    in one way only. Otherwise one number after the other is looked at.
+    """
+    again = _again(document)
+    if again == text or again == text.replace(b": ", b":").replace(b", ", b","):  # with and without spaces
+        return True
+    return all(map(_is_exact_number, _LONG_NUMBER.findall(text)))
+
+
+def _again(document: Any) -> bytes | None:
+    try:
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError:  # it writes fewer levels than it reads
+        return None
+
+
+def _has_long_numbers(text: bytes) -> bool:
+    """Whether a number may have more digits than a double, or an exponent; often none has."""
     digits = text.translate(_DIGITS)
     return _LONG in digits or _EXPONENT in digits
+
+
+def _is_exact_number(written: bytes) -> bool:
+    text = written.decode()
+    try:
+        number = _integer(text) if text.lstrip("-").isdigit() else _number(text)
+    except (ValueError, InvalidOperation):  # it stands in a text, which then is read once more
+        return False
+    return type(number) is not ExactNumber
 
 
 def dumps(document: Any) -> bytes:

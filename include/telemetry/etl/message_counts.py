@@ -33,7 +33,9 @@ class MessageCounts:
                 self._repeated += 1
                 return None
             self._known.add(message.message_id)
-        day = self._day if message.day is None else message.day
+        day = message.day
+        if day is None:
+            day = self._day
         self._days[day] += 1
         return day
 

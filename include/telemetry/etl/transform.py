@@ -58,6 +58,7 @@ class Transformer:
         counts = MessageCounts(raw_object.hour)
         latest = self._stream.latest_event_time(raw_object.hour)
         size = line = place = nulled = 0
+        rows_max, bytes_max = self._limits.chunk_rows, self._limits.chunk_bytes
         for message in read_messages(body, self._read, latest, self._limits.record_bytes_max):
             size += message.size
             place, line = place if message.line == line else 0, message.line
@@ -73,7 +74,7 @@ class Transformer:
                     source = (message.topic, moment_of(message))
                     rejects.rows.append((*said, raw, *source, which, *origin))
             place += len(message.rows)
-            if len(readings.rows) + len(rejects.rows) >= self._limits.chunk_rows or size >= self._limits.chunk_bytes:
+            if len(readings.rows) + len(rejects.rows) >= rows_max or size >= bytes_max:
                 readings.flush()
                 rejects.flush()
                 size = 0

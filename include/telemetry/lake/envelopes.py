@@ -12,6 +12,7 @@ from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from telemetry.contracts.model import FieldType
@@ -27,6 +28,8 @@ FIELDS = {
 
 DAY_MILLISECONDS = 86_400_000
 LAST_DAY = (date.max - date(1970, 1, 1)).days
+
+_members = itemgetter(*FIELDS)
 
 
 class Envelope(NamedTuple):
@@ -45,15 +48,17 @@ class Envelope(NamedTuple):
 
 def envelope_of(document: Any) -> Envelope | None:
     """The envelope that a decoded line is; ``None`` for anything else, which is a payload itself."""
-    if type(document) is not dict or document.keys() != FIELDS.keys():
+    if type(document) is not dict or len(document) != len(FIELDS):
         return None
-    message_id, topic = document["message_id"], document["topic"]
-    received_at, payload = document["received_at"], document["payload"]
+    try:
+        message_id, topic, received_at, payload = _members(document)
+    except KeyError:
+        return None
     if type(message_id) is not str or type(received_at) is not int or type(payload) is not str:
         return None
     if not MESSAGE_ID.fullmatch(message_id) or not (topic is None or type(topic) is str):
         return None
-    if not 0 <= received_at // DAY_MILLISECONDS <= LAST_DAY:
+    if not 0 <= received_at < (LAST_DAY + 1) * DAY_MILLISECONDS:
         return None
     return Envelope(message_id, topic, received_at, payload)
 

@@ -57,14 +57,15 @@ def compile_payload_reader(stream: Stream) -> ReadPayload:
 
 def _json_reader(stream: Stream, encoding: Json) -> ReadPayload:
     read_plain = _plain_reader(stream) if stream.is_plain else None
-    read = compile_reader(stream)
+    read, takes_arrays = compile_reader(stream), stream.takes_arrays
 
     def read_json(text: bytes, arrival: Arrival) -> list[Row]:
-        if read_plain and not exact_json.may_be_unstorable(text) and not text.startswith(exact_json.BYTE_ORDER_MARK):
-            return read_plain(text, arrival)
+        plain = exact_json.decode_plainly(text) if read_plain else None
+        if read_plain and plain is not None:
+            return read_plain(plain, text, arrival)
         document = exact_json.decode(text, allow_nan=encoding.allow_nan)
         outcomes = read(document, arrival)
-        if stream.takes_arrays and type(document) is list and len(document) == len(outcomes):
+        if takes_arrays and type(document) is list and len(document) == len(outcomes):
             return [_row(outcome, raw) for outcome, raw in zip(outcomes, split_array(text), strict=True)]
         return _rows(outcomes, text)
 
@@ -83,31 +84,31 @@ def framed(read_json: ReadPayload) -> ReadPayload:
     return read_payload
 
 
-def _plain_reader(stream: Stream) -> ReadPayload:
-    validate, levels_of = compile_contract(stream), lru_cache(4096)(level_reader(stream))
+def _plain_reader(stream: Stream) -> Callable[[Any, bytes, Arrival], list[Row]]:
+    validate, levels_of = compile_contract(stream), level_reader(stream)
     is_compared = topics.DEVICE in stream.level_numbers and not stream.gateway
 
-    def read(text: bytes, arrival: Arrival) -> list[Row]:
-        device = levels_of(arrival.topic).get(topics.DEVICE) if is_compared else None
+    @lru_cache(4096)
+    def device_of(topic: str | None) -> str | None:
+        return levels_of(topic).get(topics.DEVICE) if is_compared else None
+
+    def read(document: Any, text: bytes, arrival: Arrival) -> list[Row]:
+        topic, _, latest = arrival
+        device = device_of(topic) if is_compared else None
 
         def check(payload: Any) -> Outcome:
-            outcome = validate(payload, arrival.latest)
+            outcome = validate(payload, latest)
             if device is not None and type(outcome) is Reading and outcome.device_id != device:
                 return WRONG_DEVICE
             return outcome
 
-        return check_items(text, check)
+        return check_items(document, text, check)
 
     return read
 
 
-def check_items(text: bytes, check: Callable[[Any], Outcome]) -> list[Row]:
-    """The rows of a JSON text: a reading, or an array of readings.
-
-    Raises:
-        orjson.JSONDecodeError: it is no JSON.
-    """
-    document = orjson.loads(text)
+def check_items(document: Any, text: bytes, check: Callable[[Any], Outcome]) -> list[Row]:
+    """The rows of a decoded JSON text: a reading, or an array of readings."""
     if type(document) is not list:
         return [_row(check(document), text)]
     if not document:

@@ -19,6 +19,7 @@ LINE_MAX = 2 * 2**20
 """Bytes of a line. SQS takes messages of 1 MiB, which base64 makes four thirds of."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NO_ENVELOPE = (None, None, None, None)
 
 
 class ParsedMessage(NamedTuple):
@@ -54,7 +55,7 @@ def read_messages(body: Body, read: ReadPayload, latest: datetime, longest: int)
         enveloped = _open_envelopes(line.text) if line.whole else []
         for envelope, payload in enveloped:
             rows = _read(payload, len(payload), read, _arrival(envelope, latest), longest)
-            message_id, topic, received_at = envelope[:3] if envelope else (None, None, None)
+            message_id, topic, received_at, _ = envelope or NO_ENVELOPE
             yield ParsedMessage(line.number, message_id, topic, received_at, len(payload), rows)
         if not enveloped:
             rows = _read(line.text, line.length, read, _arrival(None, latest), longest)
@@ -82,9 +83,7 @@ def moment_of(message: ParsedMessage) -> datetime | None:
 
 
 def _arrival(envelope: Envelope | None, latest: datetime) -> Arrival:
-    if envelope is None:
-        return Arrival(None, None, latest)
-    return Arrival(envelope.topic, EPOCH + timedelta(milliseconds=envelope.received_at), latest)
+    return Arrival(envelope.topic, envelope.received_at, latest) if envelope else Arrival(None, None, latest)
 
 
 def _read(text: bytes, length: int, read: ReadPayload, arrival: Arrival, longest: int) -> list[Row]:
@@ -99,11 +98,12 @@ def _open_envelopes(text: bytes) -> list[tuple[Envelope | None, bytes]]:
     if b'"message_id"' not in text:
         return []
     document = _decode(text)
-    if document is None and not text.startswith(b"{"):
-        return []
-    parts = [(text, document)] if document is not None else [(part, _decode(part)) for part in split_glued(text)]
-    opened = [_open(part, decoded) for part, decoded in parts]
-    return opened if any(envelope for envelope, _ in opened) else []
+    if document is not None:
+        opened = _open(text, document)
+        return [opened] if opened[0] else []
+    glued = split_glued(text) if text.startswith(b"{") else []
+    opened_parts = [_open(part, _decode(part)) for part in glued]
+    return opened_parts if any(envelope for envelope, _ in opened_parts) else []
 
 
 def _decode(text: bytes) -> Any:
