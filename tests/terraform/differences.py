@@ -61,6 +61,9 @@ DIFFERENCES = [
     _added("alarm/iot-*-delivery-freshness/*", "the emulator's Firehose does not lag"),
     _added("alarm/iot-*-delivery-success/*", "the emulator's Firehose does not fail"),
     _added("alarm/iot-*-topic-rule-failures/*", "the emulator has no metrics of a rule's failures"),
+    _added("alarm/iot-*-error-action-failures/*", "the emulator has no metrics of a rule's failures"),
+    _added("alarm/iot-*-topic-rule-throttles/*", "the emulator throttles no rule"),
+    _added("alarm/iot-airflow-*/*", "one machine has no MWAA; `telemetry status` looks at its Airflow"),
     # Buckets
     _added("bucket/iot-access-logs-*", "nobody but its owner reads on one machine"),
     _added("bucket/iot-airflow-*", "Airflow reads its files from the checkout on one machine"),

@@ -12,7 +12,6 @@ from terraform.limits import violations
 from terraform.planned import Plans
 from terraform.tool import resources
 
-
 KNOWN_AFTER_APPLY = {
     "aws_iam_role",
     "aws_iam_role_policy",

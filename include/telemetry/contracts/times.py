@@ -120,6 +120,8 @@ def time_reader(formats: str | list[str], timezone: str | None, *, text: bool = 
 def _reader(form: str, zone: tzinfo | None, text: bool) -> ReadTime:
     if form == TimeFormat.iso8601:
         return lambda value: _iso8601(value, zone)
+    if form == TimeFormat.epoch_seconds and not text:
+        return _epoch_seconds
     if form in TimeFormat.__members__:
         return lambda value: _epoch(value, TimeFormat(form), text)
     return lambda value: _pattern(value, form, zone)
@@ -156,7 +158,16 @@ def _to_utc(moment: datetime, offset: str | None, zone: tzinfo | None) -> dateti
     return (moment + distance if offset[0] == "-" else moment - distance).replace(tzinfo=UTC)
 
 
+def _epoch_seconds(value: Any) -> datetime:
+    """From 2000, as PostgreSQL counts: the same microsecond as its to_timestamp(value) however it rounds."""
+    if type(value) is not float and type(value) is not int:
+        raise ValueError(f"is no number, as {TimeFormat.epoch_seconds} needs one")
+    return Y2000 + timedelta(microseconds=round((value - SECONDS_TO_2000) * 1_000_000))
+
+
 def _epoch(value: Any, form: TimeFormat, text: bool) -> datetime:
+    if form is TimeFormat.epoch_seconds and type(value) is not str:
+        return _epoch_seconds(value)
     if type(value) is str and text:
         try:
             value = Decimal(value.strip())
@@ -166,9 +177,6 @@ def _epoch(value: Any, form: TimeFormat, text: bool) -> datetime:
             raise ValueError(f"is no time in {form}")
     elif type(value) not in (int, float):
         raise ValueError(f"is no number, as {form} needs one")
-    if form is TimeFormat.epoch_seconds and type(value) is not Decimal:
-        # From 2000, as PostgreSQL counts: the same microsecond as its to_timestamp(value) however it rounds.
-        return Y2000 + timedelta(microseconds=round((value - SECONDS_TO_2000) * 1_000_000))
     if form is TimeFormat.epoch_milliseconds and type(value) is not Decimal:
         return EPOCH + timedelta(milliseconds=value)
     return EPOCH + timedelta(microseconds=round(Decimal(value) * EPOCH_UNITS[form]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -92,25 +93,25 @@ def _plain_reader(stream: Stream) -> Callable[[Any, bytes, Arrival], list[Row]]:
     def device_of(topic: str | None) -> str | None:
         return levels_of(topic).get(topics.DEVICE) if is_compared else None
 
+    def check(payload: Any, latest: datetime, device: str | None) -> Outcome:
+        outcome = validate(payload, latest)
+        if device is not None and type(outcome) is Reading and outcome.device_id != device:
+            return WRONG_DEVICE
+        return outcome
+
     def read(document: Any, text: bytes, arrival: Arrival) -> list[Row]:
         topic, _, latest = arrival
         device = device_of(topic) if is_compared else None
-
-        def check(payload: Any) -> Outcome:
-            outcome = validate(payload, latest)
-            if device is not None and type(outcome) is Reading and outcome.device_id != device:
-                return WRONG_DEVICE
-            return outcome
-
-        return check_items(document, text, check)
+        if type(document) is list:
+            return check_items(document, text, lambda item: check(item, latest, device))
+        outcome = check(document, latest, device)
+        return [Row(outcome, b"" if type(outcome) is Reading else text)]
 
     return read
 
 
-def check_items(document: Any, text: bytes, check: Callable[[Any], Outcome]) -> list[Row]:
-    """The rows of a decoded JSON text: a reading, or an array of readings."""
-    if type(document) is not list:
-        return [_row(check(document), text)]
+def check_items(document: list[Any], text: bytes, check: Callable[[Any], Outcome]) -> list[Row]:
+    """The rows of a decoded JSON array of readings."""
     if not document:
         return [Row(Reject(Reason.not_object, "the payload is an empty array"), text)]
     outcomes = [check(item) for item in document]

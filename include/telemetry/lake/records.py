@@ -54,11 +54,11 @@ def read_messages(body: Body, read: ReadPayload, latest: datetime, longest: int)
             continue
         enveloped = _open_envelopes(line.text) if line.whole else []
         for envelope, payload in enveloped:
-            rows = _read(payload, len(payload), read, _arrival(envelope, latest), longest)
             message_id, topic, received_at, _ = envelope or NO_ENVELOPE
+            rows = _read(payload, len(payload), read, Arrival(topic, received_at, latest), longest)
             yield ParsedMessage(line.number, message_id, topic, received_at, len(payload), rows)
         if not enveloped:
-            rows = _read(line.text, line.length, read, _arrival(None, latest), longest)
+            rows = _read(line.text, line.length, read, Arrival(None, None, latest), longest)
             yield ParsedMessage(line.number, None, None, None, line.length, rows)
 
 
@@ -80,10 +80,6 @@ def read_headers(body: Body) -> Iterator[MessageHeader]:
 def moment_of(message: ParsedMessage) -> datetime | None:
     """Return when a message was received, if its envelope says so."""
     return None if message.received_at is None else EPOCH + timedelta(milliseconds=message.received_at)
-
-
-def _arrival(envelope: Envelope | None, latest: datetime) -> Arrival:
-    return Arrival(envelope.topic, envelope.received_at, latest) if envelope else Arrival(None, None, latest)
 
 
 def _read(text: bytes, length: int, read: ReadPayload, arrival: Arrival, longest: int) -> list[Row]:
