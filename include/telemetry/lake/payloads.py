@@ -102,16 +102,18 @@ def _plain_reader(stream: Stream) -> Callable[[Any, bytes, Arrival], list[Row]]:
     def read(document: Any, text: bytes, arrival: Arrival) -> list[Row]:
         topic, _, latest = arrival
         device = device_of(topic) if is_compared else None
-        if type(document) is list:
-            return check_items(document, text, lambda item: check(item, latest, device))
-        outcome = check(document, latest, device)
-        return [Row(outcome, b"" if type(outcome) is Reading else text)]
+        if type(document) is not list:  # as check_items has it, with fewer steps: nearly every payload is one reading
+            outcome = check(document, latest, device)
+            return [Row(outcome, b"" if type(outcome) is Reading else text)]
+        return check_items(document, text, lambda item: check(item, latest, device))
 
     return read
 
 
-def check_items(document: list[Any], text: bytes, check: Callable[[Any], Outcome]) -> list[Row]:
-    """The rows of a decoded JSON array of readings."""
+def check_items(document: Any, text: bytes, check: Callable[[Any], Outcome]) -> list[Row]:
+    """The rows of a decoded JSON text: a reading, or an array of readings."""
+    if type(document) is not list:
+        return [_row(check(document), text)]
     if not document:
         return [Row(Reject(Reason.not_object, "the payload is an empty array"), text)]
     outcomes = [check(item) for item in document]
