@@ -101,6 +101,7 @@ DIFFERENCES = [
     # Logs
     Difference("log-group/*/key", None, "<key>", ENCRYPTED),
     Difference("log-group/*/retention", None, 365, "a demonstration does not age"),
+    _added("log-group/AWSIotLogsV2/*", "the emulator has no logs of IoT"),
     _added("log-group//aws/rds/*", "PostgreSQL's log is a file on one machine"),
     _added("log-group//aws/vendedlogs/states/*", "the emulator logs no executions"),
     _added("log-group//aws/vpc/*", "one machine has no VPC"),
