@@ -52,6 +52,7 @@ def test_a_stream_s_own_bounds_hold_for_it_alone(ground: Ground) -> None:
     for one in (ground, own):
         week(one, days=7, a_day=3)
         one.readings(*(("d0", noon(DAY), 1.0 if n else None, 1, None, True) for n in range(8)))
+        one.count("TopicMatch", 9, noon(DAY))
         one.load(Lane.lake, one.key(Lane.lake, noon(DAY)), {DAY: 9}, ["out_of_range"], loaded=8)
         one.close()
     default, loose = checks_of(ground), checks_of(own)
@@ -62,6 +63,7 @@ def test_a_stream_s_own_bounds_hold_for_it_alone(ground: Ground) -> None:
     assert {name: high for name, (_, _, high, _) in loose.items()} == {
         ("volume", ""): 15.0, ("out_of_range_rate", ""): 1.0, ("quarantine_rate", ""): 0.0, ("silent_devices", ""): 2.0,
         **{("null_rate", name): 0.8 for name in ("level", "count", "note")},
+        **{("surplus_rate", lane): 0.01 for lane in ("lake", "queue")},
     }  # fmt: skip
 
 

@@ -134,8 +134,8 @@ def test_a_failed_execution_fails_the_run_and_is_recorded_with_its_cause(
             stream=STREAM,
             kind="daily",
             interval=Interval.day(day),
-            dag_id="by hand",
-            run_id="1",
+            dag_id=f"{STREAM}_daily",
+            run_id="an earlier run",
             attempt=0,
         )
     name = load.execution_name
