@@ -60,6 +60,7 @@ class Counts(NamedTuple):
     filtered: int
     in_flight: int
     unaccounted: int
+    surplus: int
 
 
 @dataclass(frozen=True)

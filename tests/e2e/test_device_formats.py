@@ -92,12 +92,12 @@ def test_every_message_is_accounted_for(outcomes: dict[str, Outcome], name: str)
         sum(kind in row for row in rows_of) for kind in ("device_id", "reason", "filtered")
     )
     assert outcomes[name].lanes == {
-        "lake": Counts(messages, 0, readings, quarantined, filtered, 0, 0),
-        "queue": Counts(messages, readings, 0, quarantined, filtered, 0, 0),
+        "lake": Counts(messages, 0, readings, quarantined, filtered, 0, 0, 0),
+        "queue": Counts(messages, readings, 0, quarantined, filtered, 0, 0, 0),
     }
     assert outcomes[name].history_lanes == {
-        "lake": Counts(messages, readings, 0, quarantined, filtered, 0, 0),
-        "queue": Counts(0, 0, 0, 0, 0, 0, 0),
+        "lake": Counts(messages, readings, 0, quarantined, filtered, 0, 0, 0),
+        "queue": Counts(0, 0, 0, 0, 0, 0, 0, 0),
     }
 
 
