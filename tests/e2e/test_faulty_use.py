@@ -93,8 +93,9 @@ def test_without_a_suitable_python_setup_says_what_to_install(tmp_path: Path) ->
     assert "Install" in done.stderr
 
 
-@pytest.mark.parametrize("service", ["emulator", "postgres"])
-def test_a_killed_service_is_reported_and_restarted_by_the_next_up(stack: Stack, service: str) -> None:
+def test_a_killed_service_is_reported_and_restarted_by_the_next_up(stack: Stack) -> None:
+    """The command line's view; tests/integration/test_stack.py kills three services at once."""
+    service = "emulator"
     pid = stack.pids()[service]
     psutil.Process(pid).kill()
     psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=60)

@@ -79,7 +79,7 @@ def put_object(ground: Ground, key: str, messages: dict[str, Told]) -> None:
     s3().put_object(Bucket=Deployment.from_environment().raw_bucket, Key=key, Body=lines.encode())
 
 
-@settings(SHARED, max_examples=8)
+@settings(SHARED, max_examples=4)
 @given(messages=published)
 @example(messages=[Told(DAY, lake, queue) for lake in LAKE_PLACES for queue in QUEUE_PLACES])
 def test_every_message_of_the_day_is_counted_where_it_is_and_a_lost_one_is_unaccounted(
