@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from etl import at_once, rows
+from telemetry.contracts.loader import load_streams
 from telemetry.contracts.model import ContractField, Stream
 from telemetry.contracts.parts import Device, PayloadPath
 from telemetry.errors import TelemetryError
@@ -154,3 +155,17 @@ def test_concurrent_migrations_run_once(empty_database: Connection, database: Lo
 
     assert at_once(4, run) == []
     assert sorted(map(bool, done)) == [False, False, False, True]
+
+
+def test_a_migration_that_changes_nothing_waits_for_nobody_who_uses_a_table(
+    warehouse: Connection, database: Login
+) -> None:
+    user = database.connect()
+    try:
+        with user.cursor() as cursor:
+            cursor.execute("LOCK TABLE telemetry_readings IN ACCESS EXCLUSIVE MODE")
+        with warehouse, warehouse.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        assert migrate(warehouse, load_streams()) == []
+    finally:
+        user.close()

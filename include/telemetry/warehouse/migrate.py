@@ -118,8 +118,8 @@ def _hold_contract(cursor: Cursor, stream: Stream) -> None:
     """Refuse a change after which a column or an id of a stream that has readings has two meanings."""
     cursor.execute("SELECT document FROM stream_contracts WHERE stream = %s", (stream.stream,))
     found, meaning = cursor.fetchone(), Meaning.of(stream)
-    if found and has_readings(cursor, stream):
-        before = Meaning.of_document(found[0])
+    before = Meaning.of_document(found[0]) if found else meaning
+    if before != meaning and has_readings(cursor, stream):  # the table is not touched where nothing has changed
         if refused := list(refused_changes(before, stream)):
             raise TelemetryError(
                 "\n".join(f"Stream {stream.stream}: {field} has changed: {reason}." for field, reason in refused),
