@@ -68,3 +68,10 @@ def test_one_lost_message_is_unaccounted_although_many_were_matched_after_midnig
     differences = {Lane.lake: 1, Lane.queue: 1}
     assert settle(differences, 0, 1000) == Midnights()
     assert Midnights().correct(1) == 1
+
+
+def test_no_more_is_explained_by_midnight_than_was_matched_after_it() -> None:
+    """The rest was delivered more often than it was published, in both lanes."""
+    midnights = settle({Lane.lake: -10, Lane.queue: -10}, 0, 4)
+    assert midnights == Midnights(counted_after=4)
+    assert midnights.correct(-10) == -6
