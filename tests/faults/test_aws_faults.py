@@ -122,9 +122,10 @@ QUEUE = [
     case_of("s3-queue-object-conflict", "S3 says 409: another writes the queue object's key",
             "the messages go under the next name", Given("s3.PutObject", error(409, "ConditionalRequestConflict"), 2,
                                                          "queue-data")),
-    case_of("s3-queue-object-500", "S3 answers PutObject of a queue object with 500, seven times",
+    # More often than the client retries. Another retry of the state could come while SQS still hides the messages.
+    case_of("s3-queue-object-500", "S3 answers PutObject of a queue object with 500, four times",
             "the messages stay in the queue, and are drained by the retry",
-            Given("s3.PutObject", error(500, "InternalError"), 7, "queue-data")),
+            Given("s3.PutObject", error(500, "InternalError"), 4, "queue-data")),
 ]  # fmt: skip
 
 
